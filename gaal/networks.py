@@ -1,0 +1,315 @@
+"""The networks of GAAL: generator, stacked sub-generators, discriminator, combined model.
+
+Layer sizes, initial weights and optimisers are those of the published programs
+(Liu et al., 2019, sections 4.1 and 4.2). Nothing here knows how they are trained.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+DISCRIMINATOR_INITS = ("published", "glorot_normal", "glorot_uniform")
+
+
+@keras.saving.register_keras_serializable(package="gaal")
+def clipped_binary_crossentropy(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    """Binary cross-entropy of a probability, as Keras 2 computed it.
+
+    The clip hides the logits from Keras 3, which would otherwise go back to them: where D(x)
+    saturates no gradient flows.
+    """
+    eps = keras.config.epsilon()
+    return keras.losses.binary_crossentropy(y_true, ops.clip(y_pred, eps, 1 - eps))
+
+
+@keras.saving.register_keras_serializable(package="gaal")
+class SummedSubGeneratorLoss(keras.losses.Loss):
+    """Sum over the sub-generators of each one's mean cross-entropy.
+
+    As no weight is shared between sub-generators, each gets the gradient of its own mean
+    alone: one step on the sum is k published steps.
+    """
+
+    def __init__(self, name: str = "summed_sub_generator_loss", **kwargs) -> None:
+        kwargs["reduction"] = "sum"
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true, y_pred):
+        return ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1)
+
+
+@keras.saving.register_keras_serializable(package="gaal")
+class SubGeneratorLoss(keras.metrics.Metric):
+    """The k losses of the last batch, which the sum in the loss hides."""
+
+    def __init__(self, k: int, name: str = "sub_generator_loss", **kwargs) -> None:
+        super().__init__(name=name, **kwargs)
+        self.k = k
+        self.last = self.add_variable(shape=(k,), initializer="zeros", name="last")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.last.assign(ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1))
+
+    def result(self):
+        return self.last
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+
+@keras.saving.register_keras_serializable(package="gaal")
+class CombineModel(keras.Model):
+    """z -> D(G(z)), in which only G learns.
+
+    The published program froze D by ``discriminator.trainable = False`` after compiling it.
+    In Keras 3 that flag would stop D's own training too, so here the combined model names
+    what it trains, and D keeps its flag.
+    """
+
+    @property
+    def trainable_weights(self):
+        return self.layers[1].trainable_weights
+
+    @property
+    def trainable_variables(self):
+        return self.trainable_weights
+
+
+@dataclass(frozen=True)
+class GAN:
+    """The Keras models of one run, sharing weights: ``combine_model`` is D after G."""
+
+    generator: keras.Model
+    discriminator: keras.Model
+    combine_model: CombineModel
+
+
+def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
+    """Generator G: two dense relu layers as wide as the data that start as the identity.
+
+    Parameters
+    ----------
+    n_features : int
+        d, the number of features.
+    bias : float, default=0.0
+        Initial bias of both layers (0 as published).
+
+    Returns
+    -------
+    keras.Model
+        (batch, d) in, (batch, d) out, float32.
+    """
+    z = keras.Input((n_features,), name="z")
+    x = z
+    for i in range(2):
+        x = keras.layers.Dense(
+            n_features,
+            activation="relu",
+            kernel_initializer="identity",
+            bias_initializer=keras.initializers.Constant(bias),
+            name=f"dense_{i}",
+        )(x)
+    return keras.Model(z, x, name="generator")
+
+
+@keras.saving.register_keras_serializable(package="gaal")
+class StackedIdentity(keras.initializers.Initializer):
+    """k identity matrices, shape (k, d, d)."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.broadcast_to(ops.eye(shape[-1], dtype=dtype), shape)
+
+
+def build_sub_generators(n_features: int, k: int, bias: float = 0.0) -> keras.Model:
+    """Build the k sub-generators of MO-GAAL as one batched model.
+
+    Parameters
+    ----------
+    n_features : int
+        d, the number of features.
+    k : int
+        Number of sub-generators.
+    bias : float, default=0.0
+        Initial bias of both layers (0 as published).
+
+    Returns
+    -------
+    keras.Model
+        (k, batch, d) in, (k, batch, d) out: row i passes through sub-generator i alone.
+    """
+    z = keras.Input(batch_shape=(k, None, n_features), name="z")
+    x = z
+    for i in range(2):
+        x = keras.layers.EinsumDense(
+            "kbd,kde->kbe",
+            output_shape=(None, n_features),
+            bias_axes="ke",
+            activation="relu",
+            kernel_initializer=StackedIdentity(),
+            bias_initializer=keras.initializers.Constant(bias),
+            name=f"dense_{i}",
+        )(x)
+    return keras.Model(z, x, name="sub_generators")
+
+
+def unstack(sub_generators: keras.Model) -> list[keras.Model]:
+    """Copy a batched model into k models like the published program's sub-generators.
+
+    Parameters
+    ----------
+    sub_generators : keras.Model
+        As built by :func:`build_sub_generators`.
+
+    Returns
+    -------
+    list of keras.Model
+        k models, (batch, d) in and out, with weights of their own.
+    """
+    weights = sub_generators.get_weights()
+    k, n_features = weights[0].shape[:2]
+    models = []
+    for i in range(k):
+        model = build_generator(n_features)
+        model.name = f"sub_generator{i}"
+        model.set_weights([w[i].reshape(v.shape) for w, v in zip(weights, model.weights)])
+        models.append(model)
+    return models
+
+
+def stack(models: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Stack the weights of k single sub-generators for the batched model.
+
+    Parameters
+    ----------
+    models : list of list of ndarray
+        For each sub-generator kernel (d, d), bias (d,), kernel, bias.
+
+    Returns
+    -------
+    list of ndarray
+        Kernels (k, d, d) and biases (k, 1, d), for ``set_weights`` of the batched model.
+    """
+    kernels_and_biases = (np.stack(ws) for ws in zip(*models))
+    return [w if w.ndim == 3 else w[:, None] for w in kernels_and_biases]
+
+
+def build_discriminator(
+    n_features: int,
+    n_samples: int,
+    init: str = "published",
+    bias: float = 0.0,
+    seed: int | None = None,
+) -> keras.Model:
+    """Discriminator D: one hidden relu layer of ceil(sqrt(n)) units, one sigmoid unit.
+
+    Parameters
+    ----------
+    n_features : int
+        d, the number of features.
+    n_samples : int
+        n, the number of training rows.
+    init : {"published", "glorot_normal", "glorot_uniform"}, default="published"
+        Initial kernels. As published they are drawn from a truncated normal with standard
+        deviation sqrt(1 / fan_in), by Keras 2.0.2, which did not yet correct that deviation
+        for the truncation as VarianceScaling does today.
+    bias : float, default=0.0
+        Initial bias of both layers.
+    seed : int, optional
+        Seed of the initial kernels.
+
+    Returns
+    -------
+    keras.Model
+        (batch, d) in; (batch, 1), the probability of being real, out.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(2)
+
+    def dense(units: int, activation: str, fan_in: int, layer: int) -> keras.layers.Dense:
+        layer_seed = int(seeds[layer])
+        kernel = {
+            "published": keras.initializers.TruncatedNormal(
+                stddev=math.sqrt(1 / fan_in), seed=layer_seed
+            ),
+            "glorot_normal": keras.initializers.GlorotNormal(seed=layer_seed),
+            "glorot_uniform": keras.initializers.GlorotUniform(seed=layer_seed),
+        }[init]
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=kernel,
+            bias_initializer=keras.initializers.Constant(bias),
+            name=f"dense_{layer}",
+        )
+
+    hidden = math.ceil(math.sqrt(n_samples))
+    x = keras.Input((n_features,), name="x")
+    h = dense(hidden, "relu", n_features, 0)(x)
+    return keras.Model(x, dense(1, "sigmoid", hidden, 1)(h), name="discriminator")
+
+
+def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:
+    """Put D behind G: the ``combine_model`` of the published programs.
+
+    Parameters
+    ----------
+    generator : keras.Model
+        From :func:`build_generator` or :func:`build_sub_generators`.
+    discriminator : keras.Model
+        From :func:`build_discriminator`.
+
+    Returns
+    -------
+    GAN
+    """
+    z = keras.Input(batch_shape=generator.input_shape, name="z")
+    fake = generator(z)
+    if len(generator.input_shape) == 2:
+        p = discriminator(fake)
+    else:
+        k, _, n_features = generator.input_shape
+        p = ops.reshape(discriminator(ops.reshape(fake, (-1, n_features))), (k, -1, 1))
+    return GAN(generator, discriminator, CombineModel(z, p, name="combine_model"))
+
+
+def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: float) -> None:
+    """Compile D and the combined model as published: SGD with momentum, each with its own count.
+
+    Parameters
+    ----------
+    gan : GAN
+        The models.
+    lr_d, lr_g : float
+        Learning rates of the discriminator and of the generator(s).
+    decay : float
+        The learning rate of update t is lr / (1 + decay * t).
+    momentum : float
+        Momentum of both.
+    """
+
+    def sgd(lr: float, model: keras.Model) -> keras.optimizers.SGD:
+        schedule = keras.optimizers.schedules.InverseTimeDecay(lr, decay_steps=1, decay_rate=decay)
+        optimizer = keras.optimizers.SGD(schedule, momentum=momentum)
+        # train_step enters a graph before Keras has had a chance to make the slots.
+        optimizer.build(model.trainable_variables)
+        return optimizer
+
+    # jit_compile="auto" would spend a second of XLA on every train_on_batch model.
+    gan.discriminator.compile(
+        sgd(lr_d, gan.discriminator), loss=clipped_binary_crossentropy, jit_compile=False
+    )
+    optimizer = sgd(lr_g, gan.combine_model)
+    if len(gan.generator.input_shape) == 2:
+        gan.combine_model.compile(optimizer, loss=clipped_binary_crossentropy, jit_compile=False)
+    else:
+        gan.combine_model.compile(
+            optimizer,
+            loss=SummedSubGeneratorLoss(),
+            metrics=[SubGeneratorLoss(gan.generator.input_shape[0])],
+            jit_compile=False,
+        )

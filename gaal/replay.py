@@ -1,0 +1,90 @@
+"""Replay of recorded runs of the published programs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gaal import networks, training
+
+TOLERANCES = {"losses": 5e-5, "auc": 1e-4, "scores": 1e-4, "weights": 1e-4}
+
+
+def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[str, float]:
+    """Train on a recorded run's data, weights and noise, and compare with what it recorded.
+
+    Parameters
+    ----------
+    path : str or Path
+        An npz file with ``config`` (JSON: algorithm, stop_epochs, k, lr_d, lr_g, decay,
+        momentum; whether_stop where it is not 1), X (n, d), y_outlier (n,), noise
+        (draws, B, d), d_init_0..3, g{i}_init_0..3 and the same with ``final``,
+        history_* and epoch_scores (epochs, n).
+    steps_per_execution : int or "auto", default="auto"
+        The door, see :func:`gaal.training.train`.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute difference of every recorded column and array.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        trace = {name: archive[name] for name in archive.files}
+    config = json.loads(str(trace["config"]))
+    X, noise = trace["X"], trace["noise"]
+    n, n_features = X.shape
+    batch_size = noise.shape[1]
+    m = n // batch_size
+    multiple = config["algorithm"] == "mo_gaal"
+    k = config["k"] if multiple else 1
+
+    def weights(network: str, moment: str) -> list[np.ndarray]:
+        return [trace[f"{network}_{moment}_{i}"] for i in range(4)]
+
+    discriminator = networks.build_discriminator(n_features, n)
+    discriminator.set_weights(weights("d", "init"))
+    if multiple:
+        generator = networks.build_sub_generators(n_features, k)
+        generator.set_weights(networks.stack([weights(f"g{i}", "init") for i in range(k)]))
+    else:
+        generator = networks.build_generator(n_features)
+        generator.set_weights(weights("g0", "init"))
+    gan = networks.combine(generator, discriminator)
+    networks.compile_models(gan, **{p: config[p] for p in ("lr_d", "lr_g", "decay", "momentum")})
+
+    algorithm = training.MO_GAAL if multiple else training.SO_GAAL
+    draws = algorithm.draws
+    noise = iter(noise.reshape(-1, draws, *noise.shape[1:]))
+    n_epochs = len(trace["epoch_scores"])
+    epoch_scores = []
+    history = training.train(
+        gan,
+        algorithm,
+        X,
+        orders=itertools.repeat(np.arange(m * batch_size, dtype=np.int32).reshape(m, batch_size)),
+        draw_noise=lambda count: np.array(list(itertools.islice(noise, count)), np.float32).reshape(
+            count, draws, batch_size, n_features
+        ),
+        n_epochs=n_epochs,
+        active_updates=algorithm.active_updates(
+            config["stop_epochs"], m, n_epochs, bool(config.get("whether_stop", True))
+        ),
+        steps_per_execution=steps_per_execution,
+        is_outlier=trace["y_outlier"],
+        on_scores=epoch_scores.append,
+    )
+
+    finals = {"d": discriminator.get_weights()}
+    singles = networks.unstack(generator) if multiple else [generator]
+    finals.update({f"g{i}": model.get_weights() for i, model in enumerate(singles)})
+    ours = {f"history_{name}": column.to_numpy() for name, column in history.items()}
+    ours["epoch_scores"] = np.vstack(epoch_scores)
+    for network, values in finals.items():
+        ours.update({f"{network}_final_{i}": value for i, value in enumerate(values)})
+    return {
+        name: float(np.max(np.abs(value.astype(np.float64) - trace[name])))
+        for name, value in ours.items()
+    }

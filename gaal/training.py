@@ -1,0 +1,531 @@
+"""Training of GAAL: one published update for each algorithm, and the loop around it.
+
+An update is written once, in terms of two functions that take a compiled Keras model and a
+batch. It enters by one of two doors: by ``train_on_batch``, as in the published programs, or
+traced into a graph that runs many updates a call with the same models' ``train_step``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from gaal.networks import GAN
+
+Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
+Update = Callable[..., tuple]
+
+SCORE_BLOCK = 8192  # rows that D scores at a time: bounds the memory of its hidden layer
+NOISE_BYTES = 32 * 2**20  # of noise drawn ahead for one execution of the graph
+
+
+def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
+    """D(x) of all rows, shape (n,), a block of rows at a time."""
+    n = X.shape[0]
+    if n <= SCORE_BLOCK:
+        return tf.reshape(discriminator(X), (-1,))
+    whole = n - n % SCORE_BLOCK
+    blocks = tf.map_fn(
+        lambda start: tf.reshape(discriminator(X[start : start + SCORE_BLOCK]), (SCORE_BLOCK,)),
+        tf.range(0, whole, SCORE_BLOCK),
+        fn_output_signature=tf.TensorSpec((SCORE_BLOCK,), X.dtype),
+        parallel_iterations=1,
+    )
+    rest = tf.reshape(discriminator(X[whole:]), (-1,)) if n % SCORE_BLOCK else blocks[0, :0]
+    return tf.concat([tf.reshape(blocks, (-1,)), rest], 0)
+
+
+def train_discriminator(gan: GAN, train: Step, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """One step of D on [real, fake] with labels 1 and 0; the mean loss over all 2B rows."""
+    labels = tf.concat([tf.ones((real.shape[0], 1)), tf.zeros((fake.shape[0], 1))], 0)
+    return train(gan.discriminator, tf.concat([real, fake], 0), labels)["loss"]
+
+
+def so_gaal_update(
+    gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """One update of SO-GAAL (Liu et al., 2019, algorithm 1).
+
+    Parameters
+    ----------
+    gan : GAN
+        Compiled models.
+    train, test : callable
+        Take (model, x, y) and return Keras's logs, with or without a step of the optimiser.
+    X : Tensor of shape (n, d)
+        All rows; SO-GAAL does not look at them.
+    real : Tensor of shape (B, d)
+        This update's batch.
+    noise : Tensor of shape (1, B, d)
+        z, uniform in [0, 1).
+    active : bool or scalar Tensor
+        Whether the generator still trains. Its loss is evaluated all the same.
+
+    Returns
+    -------
+    discriminator_loss : scalar
+    generator_loss : of shape (1,)
+    """
+    z = noise[0]
+    discriminator_loss = train_discriminator(gan, train, real, gan.generator(z))
+    trick = tf.ones((z.shape[0], 1))
+    logs = tf.cond(
+        active,
+        lambda: train(gan.combine_model, z, trick),
+        lambda: test(gan.combine_model, z, trick),
+    )
+    return discriminator_loss, tf.reshape(logs["loss"], (1,))
+
+
+def noise_rows(batch_size: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Share the rows of noise out among the sub-generators, the more the lower its rank.
+
+    Parameters
+    ----------
+    batch_size : int
+        B, the rows of noise.
+    k : int
+        Number of sub-generators.
+
+    Returns
+    -------
+    rows : ndarray of int, shape (k, P)
+        The rows of noise of each sub-generator, padded with row 0 to the largest share P.
+    used : ndarray of int, shape (B,)
+        Where in the flattened (k * P,) padded outputs the B rows lie, in order.
+
+    Raises
+    ------
+    ValueError
+        If the batch is too small to give every sub-generator a row.
+    """
+    block = k * (k + 1) // 2
+    q = batch_size // block
+    if q == 0:
+        raise ValueError(
+            f"k={k} sub-generators share a batch of {batch_size} rows, but need at least"
+            f" k(k+1)/2 = {block}: use a smaller k, or more rows."
+        )
+    starts = [int((k + (k - i + 1)) * i / 2 * q) for i in range(k)]
+    shares = np.diff([*starts, batch_size])
+    inside = np.arange(shares.max()) < shares[:, None]
+    rows = np.zeros(inside.shape, np.int32)
+    rows[inside] = np.arange(batch_size)
+    return rows, np.flatnonzero(inside).astype(np.int32)
+
+
+def mo_gaal_update(
+    gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """One update of MO-GAAL (Liu et al., 2019, algorithm 2).
+
+    The target of sub-generator i is the quantile i/k of D(x) over all rows, so that each is
+    drawn to a part of the data of its own.
+
+    Parameters
+    ----------
+    gan : GAN
+        Compiled models, the generator a stack of k sub-generators.
+    train, test : callable
+        Take (model, x, y) and return Keras's logs, with or without a step of the optimiser.
+    X : Tensor of shape (n, d)
+        All rows.
+    real : Tensor of shape (B, d)
+        This update's batch.
+    noise : Tensor of shape (2, B, d)
+        z for the potential outliers, then a fresh z for the sub-generators' step.
+    active : bool or scalar Tensor
+        Whether the sub-generators still train. Their losses are evaluated all the same.
+
+    Returns
+    -------
+    discriminator_loss : scalar
+    sub_generator_losses : of shape (k,)
+    """
+    k, _, n_features = gan.generator.input_shape
+    batch_size = real.shape[0]
+    rows, used = noise_rows(batch_size, k)
+    made = tf.reshape(gan.generator(tf.gather(noise[0], rows)), (-1, n_features))
+    discriminator_loss = train_discriminator(gan, train, real, tf.gather(made, used))
+
+    scores = discriminate(gan.discriminator, X)
+    targets = keras.ops.quantile(scores, np.arange(k, dtype=np.float32) / k)
+    trick = tf.broadcast_to(targets[:, None, None], (k, batch_size, 1))
+    z = tf.broadcast_to(noise[1], (k, batch_size, n_features))
+    logs = tf.cond(
+        active,
+        lambda: train(gan.combine_model, z, trick),
+        lambda: test(gan.combine_model, z, trick),
+    )
+    return discriminator_loss, tf.convert_to_tensor(logs["sub_generator_loss"])
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What tells SO-GAAL and MO-GAAL apart: update, draws of noise, and the stop check."""
+
+    update: Update
+    draws: int
+    checks_stop_after_every_batch: bool
+
+    def active_updates(
+        self, stop_epochs: int, batches_per_epoch: int, n_epochs: int, whether_stop: bool
+    ) -> int:
+        """Count the updates in which the generator trains.
+
+        SO-GAAL's program looks whether to stop after the epochs beyond ``stop_epochs``,
+        MO-GAAL's after every batch in them.
+        """
+        if not whether_stop:
+            return n_epochs * batches_per_epoch
+        if self.checks_stop_after_every_batch:
+            return stop_epochs * batches_per_epoch + 1
+        return (stop_epochs + 1) * batches_per_epoch
+
+
+SO_GAAL = Algorithm(so_gaal_update, draws=1, checks_stop_after_every_batch=False)
+MO_GAAL = Algorithm(mo_gaal_update, draws=2, checks_stop_after_every_batch=True)
+
+
+def train_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
+    """Step of the first door: Keras's own call, outside any graph of ours."""
+    return model.train_on_batch(x, y, return_dict=True)
+
+
+def test_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
+    """Evaluate a model of which nothing trains any more, by the first door."""
+    return model.test_on_batch(x, y, return_dict=True)
+
+
+def train_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
+    """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
+    model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
+    return model.train_step((x, y))
+
+
+def test_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
+    """Evaluate a model of which nothing trains any more, by the second door."""
+    model.reset_metrics()
+    return model.test_step((x, y))
+
+
+def by_batch(gan: GAN, algorithm: Algorithm, X: tf.Tensor, score_epochs: bool) -> Callable:
+    """Open the first door: every update goes through ``train_on_batch``.
+
+    Parameters
+    ----------
+    gan : GAN
+        Compiled models.
+    algorithm : Algorithm
+        ``SO_GAAL`` or ``MO_GAAL``.
+    X : Tensor of shape (n, d)
+        All rows.
+    score_epochs : bool
+        Whether D(x) of all rows is wanted.
+
+    Returns
+    -------
+    callable
+        Takes (order, noise, n_epochs, n_batches, active_updates), see :func:`fused`.
+    """
+
+    def execute(order, noise, n_epochs, n_batches, active_updates):
+        losses, scores = [], []
+        for epoch in range(n_epochs):
+            for batch in range(n_batches):
+                real = tf.gather(X, order[epoch, batch])
+                active = len(losses) < active_updates
+                z = tf.constant(noise[epoch, batch])
+                losses.append(
+                    algorithm.update(gan, train_on_batch, test_on_batch, X, real, z, active)
+                )
+            if score_epochs:
+                scores.append(discriminate(gan.discriminator, X))
+        discriminator_losses, generator_losses = zip(*losses)
+        return np.stack(discriminator_losses), np.stack(generator_losses), scores
+
+    return execute
+
+
+def fused(
+    gan: GAN,
+    algorithm: Algorithm,
+    X: tf.Tensor,
+    batch_size: int,
+    score_epochs: bool,
+    jit_compile: bool = False,
+) -> Callable:
+    """Open the second door: a graph that runs the same update many times a call.
+
+    Parameters
+    ----------
+    gan : GAN
+        Compiled models.
+    algorithm : Algorithm
+        ``SO_GAAL`` or ``MO_GAAL``.
+    X : Tensor of shape (n, d)
+        All rows.
+    batch_size : int
+        B.
+    score_epochs : bool
+        Whether D(x) of all rows is wanted.
+    jit_compile : bool, default=False
+        Compile the graph with XLA.
+
+    Returns
+    -------
+    callable
+        Takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d);
+        n_epochs <= E and n_batches <= M, how much of them is to be run; and active_updates,
+        after how many of them the generator stops. Returns D's losses (E * M,), the
+        generators' (E * M, k), and D(x) after each epoch, (E, n).
+    """
+    k = gan.generator.input_shape[0] or 1
+    n = X.shape[0]
+    count = tf.TensorSpec((), tf.int32)
+    signature = [
+        tf.TensorSpec((None, None, batch_size), tf.int32),
+        tf.TensorSpec((None, None, algorithm.draws, batch_size, X.shape[1]), X.dtype),
+        count,
+        count,
+        count,
+    ]
+
+    @tf.function(input_signature=signature, jit_compile=jit_compile)
+    def execute(order, noise, n_epochs, n_batches, active_updates):
+        slots = tf.shape(order)[0] * tf.shape(order)[1]
+        discriminator_losses = tf.TensorArray(X.dtype, slots, element_shape=())
+        generator_losses = tf.TensorArray(X.dtype, slots, element_shape=(k,))
+        scores = tf.TensorArray(X.dtype, tf.shape(order)[0], element_shape=(n,))
+        # Two loops, not one with a condition: XLA would copy all scores every update.
+        for epoch in tf.range(n_epochs):
+            for batch in tf.range(n_batches):
+                i = epoch * n_batches + batch
+                real = tf.gather(X, order[epoch, batch])
+                discriminator_loss, generator_loss = algorithm.update(
+                    gan, train_step, test_step, X, real, noise[epoch, batch], i < active_updates
+                )
+                discriminator_losses = discriminator_losses.write(i, discriminator_loss)
+                generator_losses = generator_losses.write(i, generator_loss)
+            if score_epochs:
+                scores = scores.write(epoch, discriminate(gan.discriminator, X))
+        return discriminator_losses.stack(), generator_losses.stack(), scores.stack()
+
+    return execute
+
+
+def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
+    """ROC AUC of the outlier score 1 - D(x), many epochs at once.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (epochs, n)
+        D(x).
+    is_outlier : ndarray of bool, shape (n,)
+        At least one of each kind.
+
+    Returns
+    -------
+    ndarray of shape (epochs,)
+        The share of (inlier, outlier) pairs in which the outlier has the lower D(x), ties
+        counted half: equal to sklearn.metrics.roc_auc_score, which sorts one epoch a call.
+    """
+    inliers = np.sort(scores[:, ~is_outlier], axis=1)
+    outliers = scores[:, is_outlier]
+    above = [
+        np.searchsorted(row, values, "left").mean() + np.searchsorted(row, values, "right").mean()
+        for row, values in zip(inliers, outliers)
+    ]
+    return 1 - np.array(above) / (2 * inliers.shape[1])
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How many updates one call of a door runs, and whether XLA compiles them.
+
+    ``epochs`` epochs of ``batches`` batches; where ``batches`` is less than a whole epoch,
+    ``epochs`` is 1.
+    """
+
+    epochs: int
+    batches: int
+    jit_compile: bool
+
+
+def plan_execution(
+    steps_per_execution: int | str,
+    n_epochs: int,
+    batches_per_epoch: int,
+    bytes_per_update: int,
+    epoch_by_epoch: bool,
+) -> Execution:
+    """Choose what one call of a door runs.
+
+    Parameters
+    ----------
+    steps_per_execution : int or "auto"
+        Updates a call, rounded down to whole epochs where it holds one or more. "auto" takes
+        1000, and XLA where the run is long enough to pay back its compilation.
+    n_epochs, batches_per_epoch : int
+        The whole run.
+    bytes_per_update : int
+        Of the noise and row numbers of one update, which are made ahead.
+    epoch_by_epoch : bool
+        Whether somebody looks at the models after every epoch.
+    """
+    total = n_epochs * batches_per_epoch
+    jit_compile = False
+    steps = steps_per_execution
+    if steps_per_execution == "auto":
+        steps = 1000
+        jit_compile = total >= 4000 and bytes_per_update <= 2**16
+    steps = max(1, min(steps, NOISE_BYTES // bytes_per_update, total))
+    if steps < batches_per_epoch:
+        return Execution(1, steps, jit_compile)
+    epochs = 1 if epoch_by_epoch else steps // batches_per_epoch
+    return Execution(epochs, batches_per_epoch, jit_compile)
+
+
+def loss_columns(k: int | None) -> list[str]:
+    """Names of the recorded losses as published; ``k`` is None for SO-GAAL."""
+    sub_generators = [] if k is None else [f"sub_generator{i}_loss" for i in range(k)]
+    return ["discriminator_loss", *sub_generators, "generator_loss"]
+
+
+def train(
+    gan: GAN,
+    algorithm: Algorithm,
+    X: np.ndarray,
+    *,
+    orders: Iterator[np.ndarray],
+    draw_noise: Callable[[int], np.ndarray],
+    n_epochs: int,
+    active_updates: int,
+    steps_per_execution: int | str = "auto",
+    is_outlier: np.ndarray | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_scores: Callable[[np.ndarray], None] | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
+    """Train a GAN update by update, by either door.
+
+    Parameters
+    ----------
+    gan : GAN
+        Compiled models; trained in place.
+    algorithm : Algorithm
+        ``SO_GAAL`` or ``MO_GAAL``.
+    X : ndarray of shape (n, d), float32
+        Training data, in training order.
+    orders : iterator
+        Yields for every epoch the row numbers of its batches, int32, shape (M, B).
+    draw_noise : callable
+        Takes a number of updates, returns their noise (updates, draws, B, d), float32.
+    n_epochs : int
+        Epochs to train.
+    active_updates : int
+        After so many updates the generator is frozen.
+    steps_per_execution : int or "auto"
+        1 enters by ``train_on_batch``, anything else by the graph.
+    is_outlier : ndarray of bool, shape (n,), optional
+        Known outliers, of which only each epoch's AUC is computed.
+    callbacks : sequence of keras.callbacks.Callback
+        Called at the end of every epoch with the means of its losses, and its AUC.
+    on_scores : callable, optional
+        Given D(x) of some epochs, (epochs, n), as they come.
+    verbose : {0, 1}, default=0
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        A row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
+        and auc, the epoch's, where ``is_outlier`` is given.
+    """
+    k = gan.generator.input_shape[0]
+    rows = tf.constant(X)
+    next_order = next(orders)
+    m, batch_size = next_order.shape
+    noise_shape = (algorithm.draws, batch_size, X.shape[1])
+    execution = plan_execution(
+        steps_per_execution,
+        n_epochs,
+        m,
+        4 * (int(np.prod(noise_shape)) + batch_size),
+        epoch_by_epoch=bool(callbacks),
+    )
+    scoring = is_outlier is not None or on_scores is not None
+    score_inside = scoring and execution.batches == m
+    if steps_per_execution == 1:
+        execute = by_batch(gan, algorithm, rows, score_inside)
+    else:
+        execute = fused(gan, algorithm, rows, batch_size, score_inside, execution.jit_compile)
+    score = tf.function(lambda: discriminate(gan.discriminator, rows))
+
+    columns = loss_columns(k)
+    progress = keras.utils.Progbar(
+        n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=[*columns, "auc"]
+    )
+    callback_list = keras.callbacks.CallbackList(
+        list(callbacks),
+        model=gan.combine_model,
+        epochs=n_epochs,
+        steps=m,
+        verbose=0,
+    )
+    gan.combine_model.stop_training = False
+    callback_list.on_train_begin()
+    history = []
+    epoch = done = 0
+    while epoch < n_epochs and not gan.combine_model.stop_training:
+        callback_list.on_epoch_begin(epoch)
+        n_together = min(execution.epochs, n_epochs - epoch)
+        order = np.empty((execution.epochs, m, batch_size), np.int32)
+        for i in range(n_together):
+            order[i], next_order = next_order, next(orders, None)
+        chunk_losses, scores = [], None
+        for start in range(0, m, execution.batches):
+            part = order[:, start : start + execution.batches]
+            n_batches = part.shape[1]
+            noise = draw_noise(n_together * n_batches)
+            noise = noise.reshape(n_together, n_batches, *noise_shape)
+            if execution.jit_compile:  # XLA compiles anew for every shape
+                missing = execution.batches - n_batches
+                part = np.pad(part, [(0, 0), (0, missing), (0, 0)])
+                missing = (execution.epochs - n_together, missing)
+                noise = np.pad(noise, [(0, m) for m in missing] + [(0, 0)] * len(noise_shape))
+            callback_list.on_train_batch_begin(start)
+            d_losses, g_losses, scores = execute(
+                part, noise, n_together, n_batches, active_updates - done
+            )
+            count = n_together * n_batches
+            d_losses = np.asarray(d_losses)[:count, None]
+            g_losses = np.asarray(g_losses)[:count].astype(np.float64)
+            g_mean = g_losses.mean(axis=1, keepdims=True)
+            losses = np.hstack([d_losses, *([g_losses] if k else []), g_mean])
+            callback_list.on_train_batch_end(
+                start + n_batches - 1, dict(zip(columns, losses[-1].tolist()))
+            )
+            chunk_losses.append(losses)
+            done += count
+        table = pd.DataFrame(np.vstack(chunk_losses), columns=columns)
+        logs = table[-m:].mean().to_dict()
+        if scoring:
+            scores = np.asarray(scores)[:n_together] if score_inside else score().numpy()[None]
+            if on_scores is not None:
+                on_scores(scores)
+            if is_outlier is not None:
+                auc = auc_by_epoch(scores, is_outlier)
+                table["auc"] = np.repeat(auc, m)
+                logs["auc"] = float(auc[-1])
+        history.append(table)
+        epoch += n_together
+        callback_list.on_epoch_end(epoch - 1, logs)
+        progress.update(epoch, list(logs.items()), finalize=epoch == n_epochs)
+    callback_list.on_train_end()
+    return pd.concat(history, ignore_index=True).rename_axis("update")

@@ -91,7 +91,7 @@ class GAN:
 
 
 def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
-    """Generator G: two dense relu layers as wide as the data that start as the identity.
+    """Build G: two dense relu layers as wide as the data that start as the identity.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def build_discriminator(
     bias: float = 0.0,
     seed: int | None = None,
 ) -> keras.Model:
-    """Discriminator D: one hidden relu layer of ceil(sqrt(n)) units, one sigmoid unit.
+    """Build D: one hidden relu layer of ceil(sqrt(n)) units, one sigmoid unit.
 
     Parameters
     ----------
@@ -251,6 +251,20 @@ def build_discriminator(
     x = keras.Input((n_features,), name="x")
     h = dense(hidden, "relu", n_features, 0)(x)
     return keras.Model(x, dense(1, "sigmoid", hidden, 1)(h), name="discriminator")
+
+
+def in_double_precision(model: keras.Model) -> keras.Model:
+    """Copy a model, weights and all, to compute in float64.
+
+    In float32 the last digit of D(x) depends on which rows are scored together.
+    """
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:

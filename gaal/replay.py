@@ -10,7 +10,18 @@ import numpy as np
 
 from gaal import networks, training
 
-TOLERANCES = {"losses": 5e-5, "auc": 1e-4, "scores": 1e-4, "weights": 1e-4}
+LOSS_TOLERANCE = 5e-5
+TOLERANCE = 1e-4
+# Of the generator's own movement, which is itself no larger than the tolerance on weights.
+MOVEMENT_TOLERANCE = 0.05
+LEAST_MOVEMENT = 1e-5  # below it float32 weights near 1 tell nothing
+
+
+def tolerance(name: str) -> float:
+    """Return how far a replay may be from the record, by the name of the difference."""
+    if name.endswith("_loss"):
+        return LOSS_TOLERANCE
+    return MOVEMENT_TOLERANCE if name.endswith("_movement") else TOLERANCE
 
 
 def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[str, float]:
@@ -29,11 +40,24 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
     Returns
     -------
     dict of str to float
-        The largest absolute difference of every recorded column and array.
+        The largest absolute difference of every recorded column and array, and for every
+        generator ``g{i}_movement``, the largest difference of its final weights as a share of
+        the largest way that one of them went. :func:`tolerance` tells how much is allowed.
+
+    Raises
+    ------
+    ValueError
+        If the file is no recorded run of SO-GAAL or MO-GAAL.
     """
     with np.load(path, allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
+    if "config" not in trace:
+        raise ValueError(f"{path} holds no config: it is not a recorded run.")
     config = json.loads(str(trace["config"]))
+    if config.get("algorithm") not in ("so_gaal", "mo_gaal"):
+        raise ValueError(
+            f"{path} records the algorithm {config.get('algorithm')!r}; expected so_gaal or mo_gaal."
+        )
     X, noise = trace["X"], trace["noise"]
     n, n_features = X.shape
     batch_size = noise.shape[1]
@@ -84,7 +108,15 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
     ours["epoch_scores"] = np.vstack(epoch_scores)
     for network, values in finals.items():
         ours.update({f"{network}_final_{i}": value for i, value in enumerate(values)})
-    return {
+    differences = {
         name: float(np.max(np.abs(value.astype(np.float64) - trace[name])))
         for name, value in ours.items()
     }
+    for i in range(k):
+        way = max(
+            np.max(np.abs(final - init))
+            for final, init in zip(weights(f"g{i}", "final"), weights(f"g{i}", "init"))
+        )
+        difference = max(differences[f"g{i}_final_{j}"] for j in range(4))
+        differences[f"g{i}_movement"] = float(difference / max(way, LEAST_MOVEMENT))
+    return differences

@@ -1,0 +1,174 @@
+"""Command lines so-gaal and mo-gaal, with the published programs' flags.
+
+TensorFlow and the rest are imported when a run starts, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def _steps(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 0 nor 1")
+    return text == "1"
+
+
+def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=f"Train {name.upper()} as in Liu et al. (2019) and print the AUC on the"
+        " training data. Labels are used for that AUC alone.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--path",
+        default="WDBC",
+        help="file of the published format (id, nor/out, features in [0, 1]), or the name of"
+        " a published data set",
+    )
+    if k is not None:
+        add("--k", type=int, default=k, help="number of sub-generators")
+    add("--stop_epochs", type=int, default=stop_epochs, help="freeze the generator after these")
+    add(
+        "--whether_stop",
+        type=_switch,
+        default="1",
+        metavar="{0,1}",
+        help="whether to freeze the generator at all",
+    )
+    add("--lr_d", type=float, default=0.01, help="learning rate of the discriminator")
+    add("--lr_g", type=float, default=0.0001, help="learning rate of the generator")
+    add("--decay", type=float, default=1e-6, help="decay of the learning rates")
+    add("--momentum", type=float, default=0.9, help="momentum of SGD")
+    add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
+    add("--data_home", help="folder of the published files, also read from GAAL_DATA_HOME")
+    add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add(
+        "--steps_per_execution",
+        type=_steps,
+        default="auto",
+        metavar="N",
+        help="updates a call of the graph; 1 trains by train_on_batch",
+    )
+    add("--quiet", action="store_true", help="print the final AUC only")
+    return parser
+
+
+def _load(path: str, data_home: str | None):
+    from gaal import datasets
+
+    known = {name.lower() for name in datasets.PUBLISHED}
+    if Path(path).is_file():
+        return datasets.load_csv(path)
+    # "Data/onecluster" is how the published programs name their data.
+    if path.lower() in known or (Path(path).name.lower() in known and os.sep in path):
+        return datasets.load_dataset(Path(path).name, data_home=data_home)
+    raise FileNotFoundError(
+        f"--path {path}: no such file, and no published data set of that name; those are"
+        f" {', '.join(datasets.PUBLISHED)}"
+    )
+
+
+def _write_output(folder: Path, detector, data, settings: dict) -> None:
+    """Write a run's files aside, then move them into the folder."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import pandas as pd
+
+    from gaal import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as aside:
+        aside = Path(aside)
+        detector.history_.to_csv(aside / "history.csv")
+        scores = detector.score_samples(data.data)
+        labels = ["out" if label else "nor" for label in data.target]
+        table = {"id": data.ids, "label": labels, "outlier_score": 1 - scores}
+        pd.DataFrame(table).to_csv(aside / "scores.csv", index=False)
+        axes = plots.plot_training(detector.history_)
+        axes.figure.savefig(aside / "curves.png", dpi=150, bbox_inches="tight")
+        detector.save(aside / "detector.zip")
+        (aside / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
+        for file in aside.iterdir():
+            os.replace(file, folder / file.name)
+
+
+def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        if args.output is not None and args.output.exists() and not args.output.is_dir():
+            raise NotADirectoryError(f"--output {args.output} is not a folder")
+        data = _load(args.path, args.data_home)
+
+        from gaal import MOGAAL, SOGAAL
+
+        names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
+        params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
+        params["random_state"] = args.seed
+        detector = {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name](
+            **params, verbose=0 if args.quiet else 1
+        )
+        if not args.quiet:
+            print(
+                f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
+                f" {sum(data.target)} outliers"
+            )
+        start = time.perf_counter()
+        detector.fit(data.data, data.target)
+        seconds = time.perf_counter() - start
+        auc = detector.history_["auc"] if "auc" in detector.history_ else None
+        final = None if auc is None else float(auc.iloc[-1])
+        if args.output is not None:
+            result = {"auc": final, "seconds": seconds, "source": data.source}
+            settings = {"program": name, "path": args.path, **params, **result}
+            _write_output(args.output, detector, data, settings)
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted, nothing written", file=sys.stderr)
+        return 130
+    except (OSError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    if final is None:
+        print("AUC undefined: the labels are of one class")
+    else:
+        print(f"AUC {final:.4f} after {len(detector.history_)} updates", end="")
+        print("" if args.quiet else f" (best {auc.max():.4f}) in {seconds:.1f} s")
+    if args.output is not None and not args.quiet:
+        print(f"written to {args.output}")
+    return 0
+
+
+def so_gaal(argv: Sequence[str] | None = None) -> int:
+    """Run the command so-gaal.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process if left out.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
+    """
+    return _run("so-gaal", _parser("so-gaal", stop_epochs=240, k=None), argv)
+
+
+def mo_gaal(argv: Sequence[str] | None = None) -> int:
+    """Run the command mo-gaal, see :func:`so_gaal`."""
+    return _run("mo-gaal", _parser("mo-gaal", stop_epochs=300, k=10), argv)

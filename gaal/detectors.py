@@ -1,0 +1,580 @@
+"""SOGAAL and MOGAAL: scikit-learn outlier detectors around the published training."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from gaal import networks, training
+
+FILE_FORMAT = 1
+UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 1.003
+
+
+def _outliers(y) -> np.ndarray | None:
+    """Read labels in the published or the numeric spelling; None where they allow no AUC."""
+    labels = column_or_1d(y).tolist()
+    spellings = {0: False, 1: True, "nor": False, "out": True}
+    wrong = sorted({str(label) for label in labels if label not in spellings})
+    expected = "expected 1 or 'out' for an outlier and 0 or 'nor' for an inlier"
+    if "-1" in wrong or any(isinstance(label, str) and label not in spellings for label in labels):
+        raise ValueError(f"y holds the labels {', '.join(wrong[:5])}; {expected}.")
+    if wrong:
+        problem = f"holds the labels {', '.join(wrong[:5])} ({expected})"
+    elif len({spellings[label] for label in labels}) == 1:
+        problem = "holds labels of one class only, for which no AUC is defined"
+    else:
+        return np.array([spellings[label] for label in labels], bool)
+    warnings.warn(f"y {problem}: training goes on without the AUC.", stacklevel=4)
+    return None
+
+
+class _GAAL(OutlierMixin, BaseEstimator):
+    """What SOGAAL and MOGAAL share: all but the networks and the update."""
+
+    _algorithm: ClassVar[training.Algorithm]
+
+    _parameter_constraints: ClassVar[dict] = {
+        "stop_epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "whether_stop": ["boolean"],
+        "lr_d": [Interval(Real, 0, None, closed="neither")],
+        "lr_g": [Interval(Real, 0, None, closed="neither")],
+        "decay": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "generator_bias": [Interval(Real, None, None, closed="neither")],
+        "discriminator_init": [StrOptions(set(networks.DISCRIMINATOR_INITS))],
+        "discriminator_bias": [Interval(Real, None, None, closed="neither")],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Self:
+        """Train the networks on X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, outliers among them. The generator's noise lies in [0, 1), so
+            scale the features to [0, 1].
+        y : array-like of shape (n_samples,), default=None
+            Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier. They are
+            only monitored: each epoch's AUC on the training data enters ``history_`` and the
+            callbacks' logs, nothing is learned from them.
+        callbacks : sequence of keras.callbacks.Callback, default=()
+            Called as in Keras after every epoch, with the epoch's mean losses and its AUC
+            under the names of the columns of ``history_``; their model is
+            ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
+            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
+            if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
+            warning.
+        """
+        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        is_outlier = None
+        if y is not None:
+            check_consistent_length(X, y)
+            is_outlier = _outliers(y)
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
+                )
+        if X.min() < -UNSCALED or X.max() > 1 + UNSCALED:
+            warnings.warn(
+                f"The features of X lie in [{X.min():.4g}, {X.max():.4g}], the generator's noise"
+                " in [0, 1): it would start away from the data, and the scores would mean"
+                " little. Scale the features first, for example with"
+                " make_pipeline(MinMaxScaler(), " + type(self).__name__ + "(...)).",
+                stacklevel=3,
+            )
+
+        n, n_features = X.shape
+        batch_size = min(self.batch_size, n)
+        n_batches = n // batch_size
+        n_epochs = 3 * self.stop_epochs if self.epochs is None else self.epochs
+        # One generator for each use, so that no number depends on the door or on how many
+        # updates a call runs.
+        seed = check_random_state(self.random_state).randint(2**31)
+        weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
+
+        generator = self._build_generator(n_features, batch_size)
+        discriminator = networks.build_discriminator(
+            n_features,
+            n,
+            init=self.discriminator_init,
+            bias=self.discriminator_bias,
+            seed=int(weights_rng.integers(2**31)),
+        )
+        gan = networks.combine(generator, discriminator)
+        networks.compile_models(gan, self.lr_d, self.lr_g, self.decay, self.momentum)
+
+        def orders() -> Iterator[np.ndarray]:
+            rows = np.arange(n_batches * batch_size, dtype=np.int32)
+            while True:
+                if self.shuffle:
+                    rows = order_rng.permutation(n)[: len(rows)].astype(np.int32)
+                yield rows.reshape(n_batches, batch_size)
+
+        def draw_noise(n_updates: int) -> np.ndarray:
+            shape = (n_updates, self._algorithm.draws, batch_size, n_features)
+            return noise_rng.random(shape, dtype=np.float32)
+
+        training_order = order_rng.permutation(n)
+        history = training.train(
+            gan,
+            self._algorithm,
+            X[training_order],
+            orders=orders(),
+            draw_noise=draw_noise,
+            n_epochs=n_epochs,
+            active_updates=self._algorithm.active_updates(
+                self.stop_epochs, n_batches, n_epochs, self.whether_stop
+            ),
+            steps_per_execution=self.steps_per_execution,
+            is_outlier=None if is_outlier is None else is_outlier[training_order],
+            callbacks=callbacks,
+            verbose=self.verbose,
+        )
+        if not np.isfinite(history.to_numpy()).all():
+            bad = history.index[~np.isfinite(history).all(axis=1)][0]
+            warnings.warn(
+                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
+                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
+                " features.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
+        self.combine_model_ = gan.combine_model
+        self.history_ = history
+        self.offset_ = 0.5
+        if self.contamination != "auto":
+            self.offset_ = float(np.percentile(self._score(X), 100 * self.contamination))
+        return self
+
+    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+        return networks.build_generator(n_features, self.generator_bias)
+
+    def _score(self, X: np.ndarray) -> np.ndarray:
+        discriminator = networks.in_double_precision(self.discriminator_)
+        blocks = range(0, len(X), training.SCORE_BLOCK)
+        return np.concatenate(
+            [discriminator(X[i : i + training.SCORE_BLOCK]).numpy().ravel() for i in blocks]
+        )
+
+    def score_samples(self, X) -> np.ndarray:
+        """D(x), the discriminator's probability that a row is real.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to score.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In [0, 1], higher is more normal. The paper's outlier score is OS(x) = 1 - D(x)
+            (Liu et al., 2019, section 3.2).
+        """
+        check_is_fitted(self)
+        return self._score(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+
+    def decision_function(self, X) -> np.ndarray:
+        """Score X against the threshold: ``score_samples(X) - offset_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to score.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X) -> np.ndarray:
+        """Tell inliers from outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to judge.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+            1 for an inlier, -1 for an outlier.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the fitted detector into one file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A zip archive: ``detector.json`` (parameters), ``generator.keras``,
+            ``discriminator.keras`` (optimiser included) and ``history.csv``. It appears
+            whole or not at all. A ``random_state`` that is not an int is not kept.
+        """
+        check_is_fitted(self)
+        path = Path(path)
+        params = self.get_params()
+        if not isinstance(params["random_state"], Integral):
+            params["random_state"] = None
+        names = getattr(self, "feature_names_in_", None)
+        settings = {
+            "format": FILE_FORMAT,
+            "class": type(self).__name__,
+            "params": params,
+            "n_features_in_": self.n_features_in_,
+            "feature_names_in_": None if names is None else names.tolist(),
+            "offset_": self.offset_,
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        }
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            folder = Path(folder)
+            text = json.dumps(settings, indent=1, default=lambda number: number.item())
+            (folder / "detector.json").write_text(text)
+            self.history_.to_csv(folder / "history.csv")
+            for name in ("generator", "discriminator"):
+                keras.saving.save_model(getattr(self, f"{name}_"), folder / f"{name}.keras")
+            members = list(folder.iterdir())
+            with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+                for member in members:
+                    archive.write(member, member.name)
+            os.replace(folder / "detector.zip", path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Read a detector that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. Nothing in it is unpickled.
+
+        Returns
+        -------
+        object
+            A fitted detector whose scores equal the saved one's bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is no saved detector, or one of another class.
+        """
+        try:
+            with (
+                zipfile.ZipFile(path) as archive,
+                tempfile.TemporaryDirectory() as folder,
+            ):
+                settings = json.loads(archive.read("detector.json"))
+                if settings["class"] != cls.__name__ or settings["format"] != FILE_FORMAT:
+                    raise ValueError(
+                        f"{path} holds a {settings['class']} in format {settings['format']};"
+                        f" expected a {cls.__name__} in format {FILE_FORMAT}."
+                    )
+                models = {}
+                for name in ("generator", "discriminator"):
+                    file = archive.extract(f"{name}.keras", folder)
+                    models[name] = keras.saving.load_model(file)
+                with archive.open("history.csv") as file:
+                    history = pd.read_csv(file, index_col="update", float_precision="round_trip")
+        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
+        detector = cls(**settings["params"])
+        detector.n_features_in_ = settings["n_features_in_"]
+        if settings["feature_names_in_"] is not None:
+            detector.feature_names_in_ = np.array(settings["feature_names_in_"], object)
+        gan = networks.combine(models["generator"], models["discriminator"])
+        detector.generator_, detector.discriminator_ = gan.generator, gan.discriminator
+        detector.combine_model_ = gan.combine_model
+        detector.history_ = history
+        detector.offset_ = settings["offset_"]
+        return detector
+
+
+class SOGAAL(_GAAL):
+    """Single-objective generative adversarial active learning (SO-GAAL).
+
+    A generator learns to place potential outliers where a discriminator still takes them for
+    data; the discriminator so learns the boundary of the data, and its output scores every
+    row. Liu et al., "Generative Adversarial Active Learning for Unsupervised Outlier
+    Detection", IEEE TKDE 2019, section 3 and algorithm 1, trained step by step as in the
+    authors' program.
+
+    Parameters
+    ----------
+    stop_epochs : int, default=20
+        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen.
+    epochs : int, default=None
+        Epochs in all; None means ``3 * stop_epochs``, as published.
+    whether_stop : bool, default=True
+        Whether the generator is frozen at all.
+    lr_d : float, default=0.01
+        Learning rate of the discriminator.
+    lr_g : float, default=0.0001
+        Learning rate of the generator.
+    decay : float, default=1e-6
+        Update t is made at the learning rate lr / (1 + decay * t).
+    momentum : float, default=0.9
+        Momentum of both, in [0, 1).
+    batch_size : int, default=500
+        Rows a batch, at most all rows. What is left over after the last whole batch is
+        never trained on.
+    shuffle : bool, default=False
+        Draw new batches every epoch, as ports do. As published, rows are shuffled once
+        before training and batches stay the same.
+    generator_bias : float, default=0.0
+        Initial bias of the generator's layers (0 as published).
+    discriminator_init : {"published", "glorot_normal", "glorot_uniform"}, default="published"
+        Initial kernels of the discriminator. As published: truncated normal with standard
+        deviation sqrt(1 / fan_in).
+    discriminator_bias : float, default=0.0
+        Initial bias of the discriminator's layers (0 as published).
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        "auto" calls a row an outlier where D(x) < 0.5; a float so many of the training rows.
+    steps_per_execution : int or "auto", default="auto"
+        Updates that one call of a TensorFlow graph runs. 1 trains by ``train_on_batch``, as
+        the published program does, with the same numbers within float error. "auto" picks
+        a length, and XLA where the run is long enough to pay for its compilation.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, shuffling and noise: same seed, same numbers.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    generator_, discriminator_, combine_model_ : keras.Model
+        The trained models; ``combine_model_`` is the discriminator behind the generator.
+    history_ : DataFrame
+        A row an update: discriminator_loss, generator_loss, and auc, the epoch's ROC AUC on
+        the training data, where ``fit`` was given y.
+    offset_ : float
+        Scores below it are outliers'.
+    n_features_in_ : int
+        Features seen by ``fit``.
+    feature_names_in_ : ndarray of str
+        Their names, where X had any.
+
+    See Also
+    --------
+    MOGAAL : Several generators with targets of their own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from gaal import SOGAAL
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> detector = make_pipeline(MinMaxScaler(), SOGAAL(stop_epochs=5, random_state=0))
+    >>> detector.fit(X).score_samples(X).shape
+    (100,)
+    """
+
+    _algorithm = training.SO_GAAL
+
+    def __init__(
+        self,
+        stop_epochs=20,
+        *,
+        epochs=None,
+        whether_stop=True,
+        lr_d=0.01,
+        lr_g=0.0001,
+        decay=1e-6,
+        momentum=0.9,
+        batch_size=500,
+        shuffle=False,
+        generator_bias=0.0,
+        discriminator_init="published",
+        discriminator_bias=0.0,
+        contamination="auto",
+        steps_per_execution="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.stop_epochs = stop_epochs
+        self.epochs = epochs
+        self.whether_stop = whether_stop
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.decay = decay
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator_bias = generator_bias
+        self.discriminator_init = discriminator_init
+        self.discriminator_bias = discriminator_bias
+        self.contamination = contamination
+        self.steps_per_execution = steps_per_execution
+        self.random_state = random_state
+        self.verbose = verbose
+
+
+class MOGAAL(_GAAL):
+    """Multiple-objective generative adversarial active learning (MO-GAAL).
+
+    As :class:`SOGAAL`, with k sub-generators in place of one. Each is drawn to a part of the
+    data of its own, that which the discriminator finds about as real as the quantile i/k of
+    all rows, so that the potential outliers surround the whole data set and do not collapse
+    onto one place. Liu et al., IEEE TKDE 2019, section 3.3 and algorithm 2.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Number of sub-generators. They share a batch by rank, so that it must hold at least
+        k(k + 1) / 2 rows.
+    stop_epochs : int, default=20
+        The sub-generators train for ``stop_epochs`` epochs and one batch, then they are
+        frozen.
+    epochs : int, default=None
+        Epochs in all; None means ``3 * stop_epochs``, as published.
+    whether_stop : bool, default=True
+        Whether the sub-generators are frozen at all.
+    lr_d, lr_g, decay, momentum : float
+        See :class:`SOGAAL`; the sub-generators share ``lr_g``.
+    batch_size : int, default=500
+        See :class:`SOGAAL`.
+    shuffle : bool, default=False
+        See :class:`SOGAAL`.
+    generator_bias, discriminator_bias : float, default=0.0
+        See :class:`SOGAAL`.
+    discriminator_init : {"published", "glorot_normal", "glorot_uniform"}, default="published"
+        See :class:`SOGAAL`.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        See :class:`SOGAAL`.
+    steps_per_execution : int or "auto", default="auto"
+        See :class:`SOGAAL`.
+    random_state : int, RandomState instance or None, default=None
+        See :class:`SOGAAL`.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    generator_ : keras.Model
+        The k sub-generators as one batched model, (k, batch, d) in and out.
+    sub_generators_ : list of keras.Model
+        Copies of the k trained sub-generators, (batch, d) in and out.
+    discriminator_, combine_model_ : keras.Model
+        See :class:`SOGAAL`.
+    history_ : DataFrame
+        A row an update: discriminator_loss, sub_generator{i}_loss, generator_loss (their
+        mean), and auc where ``fit`` was given y.
+    offset_, n_features_in_, feature_names_in_
+        See :class:`SOGAAL`.
+
+    Notes
+    -----
+    Every update scores all rows to find the quantiles, so an epoch's cost grows with the
+    square of the number of rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import MinMaxScaler
+    >>> from gaal import MOGAAL
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> detector = make_pipeline(MinMaxScaler(), MOGAAL(k=5, stop_epochs=5, random_state=0))
+    >>> detector.fit(X)[-1].sub_generators_[0].output_shape
+    (None, 2)
+    """
+
+    _algorithm = training.MO_GAAL
+    _parameter_constraints: ClassVar[dict] = {
+        **_GAAL._parameter_constraints,
+        "k": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        k=10,
+        *,
+        stop_epochs=20,
+        epochs=None,
+        whether_stop=True,
+        lr_d=0.01,
+        lr_g=0.0001,
+        decay=1e-6,
+        momentum=0.9,
+        batch_size=500,
+        shuffle=False,
+        generator_bias=0.0,
+        discriminator_init="published",
+        discriminator_bias=0.0,
+        contamination="auto",
+        steps_per_execution="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.k = k
+        self.stop_epochs = stop_epochs
+        self.epochs = epochs
+        self.whether_stop = whether_stop
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.decay = decay
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator_bias = generator_bias
+        self.discriminator_init = discriminator_init
+        self.discriminator_bias = discriminator_bias
+        self.contamination = contamination
+        self.steps_per_execution = steps_per_execution
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+        training.noise_rows(batch_size, self.k)  # refuses a k that the batch cannot feed
+        return networks.build_sub_generators(n_features, self.k, self.generator_bias)
+
+    @property
+    def sub_generators_(self) -> list[keras.Model]:
+        """Copies of the k trained sub-generators as models of their own."""
+        check_is_fitted(self)
+        return networks.unstack(self.generator_)

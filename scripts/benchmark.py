@@ -1,0 +1,247 @@
+"""Time this package by turns against PyOD's port, its own slow door, and growing data.
+
+Every comparison alternates between its sides in one run and reports medians and their ratio.
+PyOD is the extra "compare"; without it its rows are left out, and said to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        work()
+    return time.perf_counter() - start
+
+
+def by_turns(sides: dict[str, Callable[[], object]], turns: int) -> dict[str, list[float]]:
+    """Time the sides one after the other, again and again."""
+    times = {name: [] for name in sides}
+    for _ in range(turns):
+        for name, work in sides.items():
+            times[name].append(seconds(work))
+    return times
+
+
+def onecluster():
+    """1000 x 2 rows in [0, 1], and their labels."""
+    from gaal import datasets
+
+    data = datasets.make_onecluster(random_state=0)
+    return data.data.astype("float32"), data.target
+
+
+def ports(turns: int, shorten: int) -> list[dict]:
+    """Whole fits, graph building and every epoch's AUC included, against PyOD's."""
+    from gaal import MOGAAL, SOGAAL
+
+    if importlib.util.find_spec("pyod") is None:
+        print("PyOD is not installed (extra: compare): no comparison with it", file=sys.stderr)
+        return []
+    from pyod.models.mo_gaal import MO_GAAL
+    from pyod.models.so_gaal import SO_GAAL
+
+    X, y = onecluster()
+    rows = []
+    for name, ours, theirs, epochs, share, goal in [
+        ("SO-GAAL", SOGAAL(1000), SO_GAAL, 1000, shorten, 6),
+        ("MO-GAAL k=10", MOGAAL(10, stop_epochs=1500), MO_GAAL, 1500, 10 * shorten, 8),
+    ]:
+        short = theirs(stop_epochs=epochs // share)
+        times = by_turns(
+            {"ours": lambda ours=ours: ours.fit(X, y), "PyOD": lambda short=short: short.fit(X)},
+            turns,
+        )
+        mine = statistics.median(times["ours"])
+        pyod = statistics.median(times["PyOD"]) * share
+        rows.append(
+            {
+                "figure": f"{name}, 1000 x 2, stop_epochs={epochs}: whole fit",
+                "ours_s": mine,
+                f"PyOD {importlib.metadata.version('pyod')}_s": pyod,
+                "ratio": pyod / mine,
+                "goal": f">= {goal}",
+                "note": f"PyOD timed for 1/{share} of the epochs" if share > 1 else "",
+            }
+        )
+    return rows
+
+
+def doors(turns: int) -> list[dict]:
+    """Compare an update through the graph with one through train_on_batch."""
+    from gaal import MOGAAL, SOGAAL
+
+    X, y = onecluster()
+    rows = []
+    for name, detector in [
+        ("SO-GAAL", SOGAAL(1000, random_state=0)),
+        ("MO-GAAL k=10", MOGAAL(10, stop_epochs=1000, random_state=0)),
+    ]:
+        # The difference of a long and a short fit leaves out building and compiling.
+        per_update = {}
+        lengths = {"auto": (2000, 4000), 1: (50, 300)}
+        sides = {
+            (door, epochs): lambda door=door, epochs=epochs, detector=detector: detector.set_params(
+                steps_per_execution=door, epochs=epochs
+            ).fit(X, y)
+            for door, pair in lengths.items()
+            for epochs in pair
+        }
+        times = {side: statistics.median(t) for side, t in by_turns(sides, turns).items()}
+        for door, (short, long) in lengths.items():
+            spent = times[door, long] - times[door, short]
+            per_update[door] = spent / (2 * (long - short)) * 1000
+        rows.append(
+            {
+                "figure": f"{name}, 1000 x 2: one update",
+                "graph_ms": per_update["auto"],
+                "train_on_batch_ms": per_update[1],
+                "ratio": per_update[1] / per_update["auto"],
+                "goal": ">= 10",
+            }
+        )
+    return rows
+
+
+def first_fit(turns: int) -> list[dict]:
+    """From the call to the scores on WDBC, stop_epochs=20."""
+    from gaal import MOGAAL, SOGAAL, datasets
+
+    X, y = datasets.load_dataset("WDBC", return_X_y=True)
+    sides = {
+        "SO-GAAL": lambda: SOGAAL(stop_epochs=20).fit(X, y).score_samples(X),
+        "MO-GAAL": lambda: MOGAAL(stop_epochs=20).fit(X, y).score_samples(X),
+    }
+    return [
+        {
+            "figure": f"{name}, WDBC, stop_epochs=20: fit and score",
+            "first_s": times[0],
+            "ours_s": statistics.median(times),
+            "goal": "< 3 s",
+        }
+        for name, times in by_turns(sides, turns).items()
+    ]
+
+
+def growth(turns: int) -> list[dict]:
+    """Compare an epoch of SO-GAAL on 1,000 to 100,000 rows of 20 features."""
+    import numpy as np
+
+    from gaal import SOGAAL
+
+    sides, lengths = {}, {}
+    for n, (short, long) in {1000: (200, 1200), 10_000: (20, 120), 100_000: (2, 8)}.items():
+        X = np.random.default_rng(0).random((n, 20), dtype=np.float32)
+        y = (np.arange(n) % 20 == 0).astype(int)
+        lengths[n] = (short, long)
+        for epochs in (short, long):
+            sides[n, epochs] = lambda X=X, y=y, epochs=epochs: SOGAAL(
+                epochs=epochs, random_state=0
+            ).fit(X, y)
+    times = {side: statistics.median(t) for side, t in by_turns(sides, turns).items()}
+    epoch = {
+        n: (times[n, long] - times[n, short]) / (long - short)
+        for n, (short, long) in lengths.items()
+    }
+    return [
+        {
+            "figure": f"SO-GAAL, {n} x 20: one epoch",
+            "ours_ms": 1000 * t,
+            "ratio": t / epoch[1000],
+            "goal": f"<= {n // 1000}",
+        }
+        for n, t in epoch.items()
+    ]
+
+
+PEAK = """
+import resource, sys
+import numpy as np, tensorflow as tf, keras
+from gaal import SOGAAL
+SOGAAL(1, epochs=1).fit(np.random.default_rng(0).random((1000, 20), dtype=np.float32))
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+n = int(sys.argv[1])
+X = np.random.default_rng(0).random((n, 20), dtype=np.float32)
+y = (np.arange(n) % 20 == 0).astype(int)
+detector = SOGAAL(1, epochs=1).fit(X, y)
+detector.score_samples(X)
+print(peak() - before)
+"""
+
+
+def memory(n: int) -> list[dict]:
+    """Peak memory of an epoch and the scores, above a small fit's, in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK, str(n)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    return [
+        {
+            "figure": f"SO-GAAL, {n} x 20 float32: peak memory above TensorFlow's",
+            "ours_MB": float(result.stdout),
+            "goal": "< 1500",
+        }
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the chosen figures, print a table, write the JSON."""
+    figures = {
+        "ports": lambda args: ports(args.turns, args.shorten),
+        "doors": lambda args: doors(args.turns),
+        "first_fit": lambda args: first_fit(args.turns),
+        "growth": lambda args: growth(args.turns),
+        "memory": lambda args: memory(args.rows),
+    }
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(figures))
+    parser.add_argument("--turns", type=int, default=3, help="times each side runs")
+    parser.add_argument("--shorten", type=int, default=2, help="run 1/N of PyOD's epochs")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the memory figure")
+    parser.add_argument("--json", type=Path, default=Path("reports/benchmark.json"))
+    args = parser.parse_args(argv)
+    unknown = set(args.figures) - set(figures)
+    if unknown:
+        parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(figures)}")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.filterwarnings("ignore", category=UserWarning)
+
+    rows = []
+    for name in args.figures or figures:
+        for row in figures[name](args):
+            rows.append(row)
+            values = ", ".join(
+                f"{key} {value:.3g}" for key, value in row.items() if isinstance(value, float)
+            )
+            note = f" [{row['note']}]" if row.get("note") else ""
+            print(f"{row['figure']:<58} {values}  (goal {row['goal']}){note}", flush=True)
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    aside = args.json.with_name(f".unfinished-{args.json.name}")
+    aside.write_text(json.dumps(rows, indent=1) + "\n")
+    os.replace(aside, args.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

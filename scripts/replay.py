@@ -1,0 +1,39 @@
+"""Replay a recorded run of a published program and print the largest differences as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import zipfile
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit with 0 within the tolerances, 1 outside them, 2 where there is nothing to replay."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trace", help="npz file of a recorded run")
+    parser.add_argument(
+        "--steps_per_execution",
+        type=lambda text: text if text == "auto" else int(text),
+        default="auto",
+        help="1 replays by train_on_batch, N or auto (default) by the graph",
+    )
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+    from gaal.replay import replay, tolerance
+
+    try:
+        differences = replay(args.trace, args.steps_per_execution)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        print(f"replay: {args.trace}: {error}", file=sys.stderr)
+        return 2
+    # Not "difference > tolerance", which a NaN would pass.
+    outside = [name for name, value in differences.items() if not value <= tolerance(name)]
+    print(json.dumps({"differences": differences, "outside_tolerance": outside}, indent=1))
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

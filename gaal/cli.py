@@ -131,7 +131,7 @@ def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None)
         start = time.perf_counter()
         detector.fit(data.data, data.target)
         seconds = time.perf_counter() - start
-        auc = detector.history_["auc"] if "auc" in detector.history_ else None
+        auc = detector.history_.get("auc")
         final = None if auc is None else float(auc.iloc[-1])
         if args.output is not None:
             result = {"auc": final, "seconds": seconds, "source": data.source}

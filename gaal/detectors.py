@@ -214,7 +214,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             In [0, 1], higher is more normal. The paper's outlier score is OS(x) = 1 - D(x)
             (Liu et al., 2019, section 3.2).
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "discriminator_")
         return self._score(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
 
     def decision_function(self, X) -> np.ndarray:
@@ -257,7 +257,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             ``discriminator.keras`` (optimiser included) and ``history.csv``. It appears
             whole or not at all. A ``random_state`` that is not an int is not kept.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "discriminator_")
         path = Path(path)
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
@@ -320,7 +320,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
                     file = archive.extract(f"{name}.keras", folder)
                     models[name] = keras.saving.load_model(file)
                 with archive.open("history.csv") as file:
-                    history = pd.read_csv(file, index_col="update", float_precision="round_trip")
+                    history = pd.read_csv(file, index_col="update")
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
         detector = cls(**settings["params"])
@@ -576,5 +576,5 @@ class MOGAAL(_GAAL):
     @property
     def sub_generators_(self) -> list[keras.Model]:
         """Copies of the k trained sub-generators as models of their own."""
-        check_is_fitted(self)
+        check_is_fitted(self, "discriminator_")
         return networks.unstack(self.generator_)

@@ -22,6 +22,10 @@ Update = Callable[..., tuple]
 
 SCORE_BLOCK = 8192  # rows that D scores at a time: bounds the memory of its hidden layer
 NOISE_BYTES = 32 * 2**20  # of noise drawn ahead for one execution of the graph
+# XLA costs a second or two and saves up to half a millisecond an update; on more numbers than
+# these its matrix products are slower than the plain graph's.
+XLA_UPDATES = 4000
+XLA_NUMBERS = 2**14
 
 
 def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
@@ -30,14 +34,13 @@ def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
     if n <= SCORE_BLOCK:
         return tf.reshape(discriminator(X), (-1,))
     whole = n - n % SCORE_BLOCK
-    blocks = tf.map_fn(
-        lambda start: tf.reshape(discriminator(X[start : start + SCORE_BLOCK]), (SCORE_BLOCK,)),
-        tf.range(0, whole, SCORE_BLOCK),
-        fn_output_signature=tf.TensorSpec((SCORE_BLOCK,), X.dtype),
+    scores = tf.map_fn(
+        lambda block: tf.reshape(discriminator(block), (SCORE_BLOCK,)),
+        tf.reshape(X[:whole], (-1, SCORE_BLOCK, X.shape[1])),
         parallel_iterations=1,
     )
-    rest = tf.reshape(discriminator(X[whole:]), (-1,)) if n % SCORE_BLOCK else blocks[0, :0]
-    return tf.concat([tf.reshape(blocks, (-1,)), rest], 0)
+    rest = tf.reshape(discriminator(X[whole:]), (-1,))
+    return tf.concat([tf.reshape(scores, (-1,)), rest], 0)
 
 
 def train_discriminator(gan: GAN, train: Step, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
@@ -316,7 +319,9 @@ def fused(
                 scores = scores.write(epoch, discriminate(gan.discriminator, X))
         return discriminator_losses.stack(), generator_losses.stack(), scores.stack()
 
-    return execute
+    # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.
+    graph = execute.get_concrete_function()
+    return lambda *arrays: graph(*(tf.constant(a, s.dtype) for a, s in zip(arrays, signature)))
 
 
 def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
@@ -361,7 +366,8 @@ def plan_execution(
     steps_per_execution: int | str,
     n_epochs: int,
     batches_per_epoch: int,
-    bytes_per_update: int,
+    noise_shape: tuple[int, int, int],
+    k: int,
     epoch_by_epoch: bool,
 ) -> Execution:
     """Choose what one call of a door runs.
@@ -370,20 +376,29 @@ def plan_execution(
     ----------
     steps_per_execution : int or "auto"
         Updates a call, rounded down to whole epochs where it holds one or more. "auto" takes
-        1000, and XLA where the run is long enough to pay back its compilation.
+        1000, and XLA where the run is long enough to pay back its compilation and its arrays
+        are so small that the overhead of single operations is what costs.
     n_epochs, batches_per_epoch : int
         The whole run.
-    bytes_per_update : int
-        Of the noise and row numbers of one update, which are made ahead.
+    noise_shape : tuple of int
+        (draws, B, d): the noise of one update, which is made ahead.
+    k : int
+        Number of generators.
     epoch_by_epoch : bool
         Whether somebody looks at the models after every epoch.
+
+    Returns
+    -------
+    Execution
     """
     total = n_epochs * batches_per_epoch
+    draws, batch_size, n_features = noise_shape
+    bytes_per_update = 4 * batch_size * (draws * n_features + 1)
     jit_compile = False
     steps = steps_per_execution
     if steps_per_execution == "auto":
         steps = 1000
-        jit_compile = total >= 4000 and bytes_per_update <= 2**16
+        jit_compile = total >= XLA_UPDATES and k * batch_size * n_features <= XLA_NUMBERS
     steps = max(1, min(steps, NOISE_BYTES // bytes_per_update, total))
     if steps < batches_per_epoch:
         return Execution(1, steps, jit_compile)
@@ -456,7 +471,8 @@ def train(
         steps_per_execution,
         n_epochs,
         m,
-        4 * (int(np.prod(noise_shape)) + batch_size),
+        noise_shape,
+        k or 1,
         epoch_by_epoch=bool(callbacks),
     )
     scoring = is_outlier is not None or on_scores is not None
@@ -465,7 +481,9 @@ def train(
         execute = by_batch(gan, algorithm, rows, score_inside)
     else:
         execute = fused(gan, algorithm, rows, batch_size, score_inside, execution.jit_compile)
-    score = tf.function(lambda: discriminate(gan.discriminator, rows))
+    if scoring and not score_inside:
+        graph = tf.function(lambda: discriminate(gan.discriminator, rows))
+        score = graph.get_concrete_function()
 
     columns = loss_columns(k)
     progress = keras.utils.Progbar(

@@ -1,0 +1,140 @@
+"""The command lines: published flags, files, errors of one line."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from gaal import SOGAAL, cli, datasets
+
+
+@pytest.fixture
+def path(tmp_path):
+    data = datasets.make_onecluster(60, 6, random_state=0)
+    table = pd.DataFrame(data.data)
+    table.insert(0, "label", np.array(["nor", "out"])[data.target])
+    table.insert(0, "id", data.ids)
+    table.to_csv(tmp_path / "points", header=False, index=False)
+    return tmp_path / "points"
+
+
+def test_published_flags_run_as_published(path, capsys):
+    flags = "--stop_epochs 3 --whether_stop 1 --lr_d 0.01 --lr_g 0.0001 --decay 1e-6 --momentum 0.9"
+    assert cli.so_gaal(["--path", str(path), *flags.split()]) == 0
+    out = capsys.readouterr().out
+    assert "60 rows, 2 features, 6 outliers" in out
+    assert "AUC 0." in out
+    assert "after 9 updates" in out
+    assert cli.mo_gaal(["--path", str(path), "--k", "4", *flags.split()]) == 0
+    assert "sub_generator3_loss" in capsys.readouterr().out
+
+
+def test_defaults_are_the_published_scripts():
+    so, mo = (cli._parser(n, e, k).parse_args([]) for n, e, k in [("so-gaal", 240, None),
+                                                                  ("mo-gaal", 300, 10)])  # fmt: skip
+    assert (so.path, so.stop_epochs, so.whether_stop) == ("WDBC", 240, True)
+    assert (so.lr_d, so.lr_g, so.decay, so.momentum) == (0.01, 0.0001, 1e-6, 0.9)
+    assert mo.k == 10
+    assert not hasattr(so, "k")
+
+
+def test_output_holds_everything_of_the_run(path, tmp_path, capsys):
+    folder = tmp_path / "out" / "run"
+    arguments = ["--path", str(path), "--stop_epochs", "3", "--seed", "5", "--quiet"]
+    assert cli.so_gaal([*arguments, "--output", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "curves.png", "detector.zip", "history.csv", "scores.csv", "settings.json"
+    ]  # fmt: skip
+    settings = json.loads((folder / "settings.json").read_text())
+    assert (settings["stop_epochs"], settings["random_state"]) == (3, 5)
+    assert f"AUC {settings['auc']:.4f}" in printed
+    scores = pd.read_csv(folder / "scores.csv")
+    detector = SOGAAL.load(folder / "detector.zip")
+    data = datasets.load_csv(path)
+    np.testing.assert_allclose(scores["outlier_score"], 1 - detector.score_samples(data.data))
+    assert roc_auc_score(scores["label"] == "out", scores["outlier_score"]) == pytest.approx(
+        settings["auc"], abs=1e-6
+    )
+    assert len(pd.read_csv(folder / "history.csv")) == 9
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_seed_decides_the_run_by_either_door(path, tmp_path):
+    histories = []
+    for i, steps in enumerate(["auto", "auto", "1"]):
+        folder = tmp_path / str(i)
+        arguments = f"--path {path} --stop_epochs 2 --seed 1 --quiet --steps_per_execution {steps}"
+        assert cli.mo_gaal([*arguments.split(), "--output", str(folder)]) == 0
+        histories.append(pd.read_csv(folder / "history.csv"))
+    pd.testing.assert_frame_equal(histories[0], histories[1])
+    pd.testing.assert_frame_equal(histories[0], histories[2], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--path", "nowhere"], "nowhere: no such file, and no published data set"),
+        (["--path", "{points}", "--stop_epochs", "0"], "'stop_epochs'"),
+        (["--path", "{points}", "--lr_d", "-1"], "'lr_d'"),
+        (["--path", "{empty}"], "empty"),
+        (["--path", "{points}", "--output", "{points}"], "is not a folder"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(arguments, message, path, tmp_path, capsys):
+    (tmp_path / "empty").write_text("")
+    arguments = [a.format(points=path, empty=tmp_path / "empty") for a in arguments]
+    if "--output" not in arguments:
+        arguments += ["--output", str(tmp_path / "out")]
+    assert cli.so_gaal([*arguments, "--quiet"]) == 2
+    err = capsys.readouterr().err.strip()
+    assert err.startswith("so-gaal: ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_whether_stop_takes_0_or_1_only(capsys):
+    with pytest.raises(SystemExit):
+        cli.so_gaal(["--whether_stop", "yes"])
+    assert "neither 0 nor 1" in capsys.readouterr().err
+
+
+def test_k_beyond_the_batch_is_a_line_on_stderr(path, capsys):
+    assert cli.mo_gaal(["--path", str(path), "--k", "11", "--quiet"]) == 2
+    assert "k=11 sub-generators share a batch of 60 rows" in capsys.readouterr().err
+
+
+def test_interrupt_writes_nothing(path, tmp_path, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SOGAAL, "fit", interrupt)
+    folder = tmp_path / "out"
+    assert cli.so_gaal(["--path", str(path), "--output", str(folder)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("program", ["so_gaal", "mo_gaal"])
+def test_help_answers_at_once_and_imports_nothing_heavy(program):
+    code = (
+        "import sys; from gaal import cli\n"
+        f"try: cli.{program}(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'pandas', 'sklearn', 'matplotlib', 'scipy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        times.append(time.perf_counter() - start)
+        assert result.returncode == 0, result.stderr
+    assert b"--stop_epochs" in result.stdout
+    assert min(times) < 0.5

@@ -14,6 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+# stop_epochs and k, as in the published scripts
+SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
+
 
 def _steps(text: str) -> int | str:
     return text if text == "auto" else int(text)
@@ -84,10 +87,8 @@ def _load(path: str, data_home: str | None):
 
 def _write_output(folder: Path, detector, data, settings: dict) -> None:
     """Write a run's files aside, then move them into the folder."""
-    import matplotlib
-
-    matplotlib.use("Agg")
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from gaal import plots
 
@@ -99,8 +100,9 @@ def _write_output(folder: Path, detector, data, settings: dict) -> None:
         labels = ["out" if label else "nor" for label in data.target]
         table = {"id": data.ids, "label": labels, "outlier_score": 1 - scores}
         pd.DataFrame(table).to_csv(aside / "scores.csv", index=False)
-        axes = plots.plot_training(detector.history_)
-        axes.figure.savefig(aside / "curves.png", dpi=150, bbox_inches="tight")
+        figure = Figure(layout="constrained")
+        plots.plot_training(detector.history_, figure.subplots())
+        figure.savefig(aside / "curves.png", dpi=150)
         detector.save(aside / "detector.zip")
         (aside / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
         for file in aside.iterdir():
@@ -166,9 +168,9 @@ def so_gaal(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
     """
-    return _run("so-gaal", _parser("so-gaal", stop_epochs=240, k=None), argv)
+    return _run("so-gaal", _parser("so-gaal", *SCRIPT_DEFAULTS["so-gaal"]), argv)
 
 
 def mo_gaal(argv: Sequence[str] | None = None) -> int:
     """Run the command mo-gaal, see :func:`so_gaal`."""
-    return _run("mo-gaal", _parser("mo-gaal", stop_epochs=300, k=10), argv)
+    return _run("mo-gaal", _parser("mo-gaal", *SCRIPT_DEFAULTS["mo-gaal"]), argv)

@@ -41,6 +41,7 @@ def write(path: Path, save) -> None:
 def run(algorithm: str, name: str, data, seed: int, output: Path) -> dict:
     """Train one detector with the published parameters, draw its figures, return its row."""
     import numpy as np
+    from matplotlib.figure import Figure
 
     from gaal import MOGAAL, SOGAAL, datasets, plots, training
 
@@ -51,7 +52,7 @@ def run(algorithm: str, name: str, data, seed: int, output: Path) -> dict:
     else:
         parameters = {"stop_epochs": published.mo_stop_epochs, "k": published.k}
         detector = MOGAAL(**parameters, random_state=seed, verbose=1)
-    print(f"{algorithm} on {name}, {data.source}", flush=True)
+    print(f"{algorithm} on {name}, {' '.join(data.source.split())}", flush=True)
     start = time.perf_counter()
     detector.fit(data.data, data.target)
     seconds = time.perf_counter() - start
@@ -64,27 +65,26 @@ def run(algorithm: str, name: str, data, seed: int, output: Path) -> dict:
         detector.stop_epochs, batches, len(history) // batches, detector.whether_stop
     )
     stem = f"{algorithm.lower()}_{name.lower()}"
-    axes = plots.plot_training(history, stop=stop)
+    figures = {stem: Figure(layout="constrained")}
+    axes = plots.plot_training(history, figures[stem].subplots(), stop=stop)
     axes.set_title(f"{algorithm} on {name}")
-    figures = {stem: axes.figure}
     if data.data.shape[1] == 2:
         noise = np.random.default_rng(seed).random((500, 2))
         generators = detector.sub_generators_ if algorithm == "MO-GAAL" else [detector.generator_]
         generated = [g(noise[i :: len(generators)]).numpy() for i, g in enumerate(generators)]
+        figures[f"{stem}_division"] = Figure(layout="constrained")
         axes = plots.plot_division(
             detector.score_samples,
             data.data,
             generated=np.concatenate(generated),
             y=data.target,
+            ax=figures[f"{stem}_division"].subplots(),
         )
         axes.set_title(f"{algorithm} on {name}: D(x) after training")
-        figures[f"{stem}_division"] = axes.figure
     for file, figure in figures.items():
         write(
             output / f"{file}.png",
-            lambda path, figure=figure: figure.savefig(
-                path, format="png", dpi=120, bbox_inches="tight"
-            ),
+            lambda path, figure=figure: figure.savefig(path, format="png", dpi=120),
         )
     write(output / f"{stem}.csv", history.to_csv)
     auc = history["auc"]
@@ -128,7 +128,7 @@ def report(rows: list[dict], seed: int, command: str) -> str:
         "",
         "## Data",
         "",
-        *dict.fromkeys(f"- {row['data']}: {row['source']}" for row in rows),
+        *dict.fromkeys(f"- {row['data']}: {' '.join(row['source'].split())}" for row in rows),
         "",
         "## Curves",
         "",
@@ -153,9 +153,6 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-    import matplotlib
-
-    matplotlib.use("Agg")
     from gaal import datasets
 
     try:

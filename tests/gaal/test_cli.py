@@ -35,11 +35,11 @@ def test_published_flags_run_as_published(path, capsys):
 
 
 def test_defaults_are_the_published_scripts():
-    so, mo = (cli._parser(n, e, k).parse_args([]) for n, e, k in [("so-gaal", 240, None),
-                                                                  ("mo-gaal", 300, 10)])  # fmt: skip
+    so = cli._parser("so-gaal", *cli.SCRIPT_DEFAULTS["so-gaal"]).parse_args([])
+    mo = cli._parser("mo-gaal", *cli.SCRIPT_DEFAULTS["mo-gaal"]).parse_args([])
     assert (so.path, so.stop_epochs, so.whether_stop) == ("WDBC", 240, True)
     assert (so.lr_d, so.lr_g, so.decay, so.momentum) == (0.01, 0.0001, 1e-6, 0.9)
-    assert mo.k == 10
+    assert (mo.stop_epochs, mo.k) == (300, 10)
     assert not hasattr(so, "k")
 
 

@@ -145,9 +145,7 @@ def test_scores_in_blocks_equal_scores_at_once(n, monkeypatch):
     model = networks.build_discriminator(3, 50, seed=0)
     X = tf.constant(data(n)[0])
     monkeypatch.setattr(training, "SCORE_BLOCK", 16)
-    np.testing.assert_allclose(
-        training.discriminate(model, X), model(X).numpy().ravel(), rtol=1e-5
-    )
+    np.testing.assert_allclose(training.discriminate(model, X), model(X).numpy().ravel(), rtol=1e-5)
 
 
 @given(

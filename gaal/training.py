@@ -305,18 +305,23 @@ def fused(
         discriminator_losses = tf.TensorArray(X.dtype, slots, element_shape=())
         generator_losses = tf.TensorArray(X.dtype, slots, element_shape=(k,))
         scores = tf.TensorArray(X.dtype, tf.shape(order)[0], element_shape=(n,))
-        # Two loops, not one with a condition: XLA would copy all scores every update.
-        for epoch in tf.range(n_epochs):
-            for batch in tf.range(n_batches):
-                i = epoch * n_batches + batch
+        # Two loops, not one with a condition: XLA would copy all scores every update. Counted
+        # by hand: the length of a tf.range would make XLA compile anew for every n_epochs.
+        i = epoch = tf.constant(0)
+        while epoch < n_epochs:
+            batch = tf.constant(0)
+            while batch < n_batches:
                 real = tf.gather(X, order[epoch, batch])
                 discriminator_loss, generator_loss = algorithm.update(
                     gan, train_step, test_step, X, real, noise[epoch, batch], i < active_updates
                 )
                 discriminator_losses = discriminator_losses.write(i, discriminator_loss)
                 generator_losses = generator_losses.write(i, generator_loss)
+                i += 1
+                batch += 1
             if score_epochs:
                 scores = scores.write(epoch, discriminate(gan.discriminator, X))
+            epoch += 1
         return discriminator_losses.stack(), generator_losses.stack(), scores.stack()
 
     # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.

@@ -14,7 +14,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="alocc")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over all axes but the last, as in Keras 2.2 on TensorFlow 1.
+    """Batch normalisation, as in Keras 2.2 on TensorFlow 1.
 
     In training it normalises with the batch's own mean and variance even where it is frozen;
     Keras 3 would run a frozen layer on its moving statistics. The moving statistics are
@@ -61,19 +61,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if not training:
             return super().call(inputs, training=False)
-        mean, variance = ops.moments(inputs, axes=list(range(len(inputs.shape) - 1)))
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        axes = [axis for axis in range(x.ndim) if axis != self.axis % x.ndim]
+        mean, variance = ops.moments(x, axes)
         if self.track_statistics and self.trainable:
-            m = ops.cast(ops.size(inputs) // inputs.shape[-1], mean.dtype)
+            m = ops.cast(ops.size(x) // x.shape[self.axis], x.dtype)
             self._track(mean, variance * (m / (m - 1)) * (m / (m - (1 + self.epsilon))))
-        return ops.batch_normalization(
-            inputs,
-            mean,
-            variance,
-            axis=-1,
-            offset=self.beta,
-            scale=self.gamma,
-            epsilon=self.epsilon,
+        outputs = ops.batch_normalization(
+            x, mean, variance, self.axis, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
         )
+        return ops.cast(outputs, self.compute_dtype)
 
     def _track(self, mean, variance) -> None:
         self.updates.assign_add(1.0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from alocc.detector import ALOCC
 
-MODEL_FILE = "model.keras"
+MODEL_FILE = "model.alocc"
 SCORE_LABELS = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 
 
@@ -97,6 +97,12 @@ def build_parser() -> argparse.ArgumentParser:
         default="min_reconstruction",
         help="the epoch to use",
     )
+    network.add_argument(
+        "--contamination",
+        type=_contamination,
+        default="auto",
+        help="auto, or the share of training images that predictions call outliers",
+    )
     network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
     train.add_argument(
         "--output",
@@ -133,6 +139,10 @@ def _add_command(
     )
     command.set_defaults(run=run)
     return command
+
+
+def _contamination(text: str) -> str | float:
+    return text if text == "auto" else float(text)
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
@@ -233,6 +243,7 @@ def _train(args: argparse.Namespace) -> None:
             fidelity=args.fidelity,
             score=args.score,
             select_epoch=args.select_epoch,
+            contamination=args.contamination,
             random_state=args.seed,
             verbose=0 if args.quiet else 1,
         )
@@ -240,7 +251,7 @@ def _train(args: argparse.Namespace) -> None:
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
 
-        detector.history_.to_csv(folder / "history.csv", index=False)
+        detector.history_.to_csv(folder / "history.csv")
         _score_table(detector, split, scores).to_csv(folder / "scores.csv", index=False)
         detector.save(folder / MODEL_FILE)
         _draw_training(detector, split, folder)
@@ -341,7 +352,7 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
     """Choose what to train on and what to test on.
 
     X_train and X_test; of the test images row, and file, labels and is_outlier, None where
-    they are not known; ``of`` says in words which class was trained on.
+    they are not known; the target class, and ``of``, the same in words.
     """
     import numpy as np
     from sklearn.utils import Bunch
@@ -366,7 +377,7 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
             y_test=y_test,
             random_state=args.seed,
         )
-        split.update(row=split.test_index, of=f" of class {label}")
+        split.update(row=split.test_index, target=label, of=f" of class {label}")
     elif args.attention_label is not None and y is None:
         raise UserError(
             f"--attention_label {args.attention_label}: the images have no labels, which the"
@@ -375,7 +386,7 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
     else:
         X_test = images.test_data if has_test else images.data
         split = Bunch(X_train=images.data, X_test=X_test, labels=None, is_outlier=None)
-        split.update(row=np.arange(len(X_test)), of="")
+        split.update(row=np.arange(len(X_test)), target=None, of="")
     files = images.test_files if has_test else images.files
     split.file = None if files is None else [files[row] for row in split.row]
     if getattr(args, "train_size", None) is not None:
@@ -499,6 +510,7 @@ def _write_settings(
     settings = {
         "arguments": {name: value for name, value in vars(args).items() if name != "run"},
         "data": images.DESCR,
+        "target": split.target,
         "n_train": len(split.X_train),
         "n_test": len(split.X_test),
         "epoch_used": int(detector.epoch_),

@@ -285,3 +285,15 @@ class TestFrames:
             protocols.frame_level(
                 Brightness(), np.zeros((2, 30, 30)), np.zeros((2, 30, 30)), [True]
             )
+
+
+def test_alocc_goes_through_the_protocols():
+    from alocc.detector import ALOCC
+
+    detector = ALOCC(epochs=1, batch_size=8, gf_dim=2, df_dim=2)
+    video = datasets.make_blobs_video(n_train=4, n_test=4, height=24, width=24, random_state=0)
+    frames = video.train_frames, video.test_frames, video.is_anomalous
+    first, second = (protocols.frame_level(detector, *frames, size=16, stride=8) for _ in "ab")
+    assert first.score.tolist() == ["reconstruction", "d_x", "d_rx"]
+    np.testing.assert_allclose(first.threshold, second.threshold, rtol=1e-4)
+    assert not hasattr(detector, "history_")

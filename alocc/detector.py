@@ -461,7 +461,9 @@ class ALOCC(OutlierMixin, BaseEstimator):
 
     def __getstate__(self):
         # A copy of the adversarial model would have an R and a D of its own.
-        return {k: v for k, v in super().__getstate__().items() if k != "adversarial_model_"}
+        state = {k: v for k, v in super().__getstate__().items() if k != "adversarial_model_"}
+        fitted = set(MODELS.values()) & set(state)
+        return {**state, **{name: _uncompiled(state[name]) for name in fitted}}
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -479,10 +481,9 @@ class ALOCC(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         path : path-like
-            A zip archive: ``detector.json`` (parameters), ``R.json`` and ``D.json`` (layers),
-            ``R.weights.h5`` and ``D.weights.h5`` (weights of the epoch in use) and
-            ``history.csv``. It appears whole or not at all. A ``random_state`` that is not an
-            int is not kept.
+            A zip archive: ``detector.json`` (parameters), ``R.keras`` and ``D.keras`` (the
+            models of the epoch in use, without optimizer) and ``history.csv``. It appears
+            whole or not at all. A ``random_state`` that is not an int is not kept.
         """
         check_is_fitted(self)
         path = Path(path)
@@ -504,9 +505,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
             (folder / "detector.json").write_text(text)
             self.history_.to_csv(folder / "history.csv")
             for name, attribute in MODELS.items():
-                model = getattr(self, attribute)
-                (folder / f"{name}.json").write_text(model.to_json())
-                model.save_weights(folder / f"{name}.weights.h5")
+                _uncompiled(getattr(self, attribute)).save(folder / f"{name}.keras")
             members = list(folder.iterdir())
             with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
                 for member in members:
@@ -542,11 +541,12 @@ class ALOCC(OutlierMixin, BaseEstimator):
                     )
                 detector = cls(**settings["params"])
                 for name, attribute in MODELS.items():
-                    model = keras.models.model_from_json(archive.read(f"{name}.json").decode())
-                    model.load_weights(archive.extract(f"{name}.weights.h5", folder))
-                    setattr(detector, attribute, model)
+                    file = archive.extract(f"{name}.keras", folder)
+                    setattr(detector, attribute, keras.saving.load_model(file))
                 with archive.open("history.csv") as file:
-                    history = pd.read_csv(file, index_col="update", float_precision="round_trip")
+                    # Python's float, as pandas' own need not give the last digit back.
+                    exact = dict.fromkeys(training.LOSSES, float)
+                    history = pd.read_csv(file, index_col="update", converters=exact)
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
         detector._combine()
@@ -558,8 +558,15 @@ class ALOCC(OutlierMixin, BaseEstimator):
         return detector
 
 
+def _uncompiled(model: keras.Model) -> keras.Model:
+    """Copy a model without its optimizer, which holds the other model's variables too."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def _write_weights(model: keras.Model, path: Path) -> None:
     """Write a model's weights, so that the file appears whole or not at all."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        model.save_weights(Path(folder) / path.name)
+        _uncompiled(model).save_weights(Path(folder) / path.name)
         os.replace(Path(folder) / path.name, path)

@@ -385,3 +385,10 @@ def compile_models(
         loss_weights=[r_alpha, 1],
         jit_compile=False,
     )
+    # Keras makes the trackers of the two losses when it first sees them, which must not be
+    # within a graph either: it would be traced twice.
+    outputs = [
+        keras.ops.zeros((1, *model.output_shape[1:]))
+        for model in (networks.generator, networks.discriminator)
+    ]
+    networks.adversarial_model.compute_loss(y=outputs, y_pred=outputs)

@@ -389,7 +389,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of the shape of X, float32
+        ndarray of the shape of X, of Keras's default float type
             In [0, 1].
         """
         images = self._by_block(X, lambda x: self.generator_(x, training=False).numpy())

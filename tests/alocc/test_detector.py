@@ -174,6 +174,7 @@ def test_score_may_be_set_after_fit(fitted, X):
     )
 
 
+@pytest.mark.slow
 def test_noise_is_reconstructed_worse_than_what_was_learned(X):
     model = ALOCC(epochs=25, **{**PARAMS, "gf_dim": 4, "df_dim": 4, "batch_size": 8}).fit(X)
     noise = np.random.default_rng(1).random(X.shape)

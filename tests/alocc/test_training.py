@@ -88,7 +88,7 @@ def test_nothing_predicts_in_the_loop(images, monkeypatch):
     fit(images, n_epochs=1, steps_per_execution=1)
 
 
-@pytest.mark.parametrize("steps_per_execution", [3, "auto"])
+@pytest.mark.parametrize("steps_per_execution", [3, pytest.param("auto", marks=pytest.mark.slow)])
 def test_both_doors_give_the_same_numbers(images, by_batch, steps_per_execution):
     history, models = fit(images, steps_per_execution=steps_per_execution)
     np.testing.assert_allclose(history, by_batch[0], rtol=1e-3)
@@ -96,6 +96,7 @@ def test_both_doors_give_the_same_numbers(images, by_batch, steps_per_execution)
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_both_doors_give_the_same_numbers_when_corrected(images):
     by_batch, _ = fit(images, build("corrected"), steps_per_execution=1)
     history, _ = fit(images, build("corrected"))

@@ -1,0 +1,22 @@
+"""ALOCC: adversarially learned one-class classification, as published.
+
+Sabokrou et al., "Adversarially Learned One-Class Classifier for Novelty Detection", CVPR 2018
+(arXiv:1802.09088).
+"""
+
+import importlib
+from typing import Any
+
+_EXPORTS = {"ALOCC": "alocc.detector"}
+__all__ = ["ALOCC"]
+
+
+def __getattr__(name: str) -> Any:
+    # TensorFlow takes seconds to import: wait until the detector is asked for.
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_EXPORTS])

@@ -1,0 +1,613 @@
+"""The console script alocc: train, test, score.
+
+Nothing heavy is imported until a command runs, so that ``alocc --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from sklearn.utils import Bunch
+
+    from alocc.detector import ALOCC
+
+MODEL_FILE = "model.alocc"
+SCORE_LABELS = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
+class UserError(Exception):
+    """What is told in one line, without a traceback."""
+
+
+# ---------------------------------------------------------------------------------------
+# Arguments
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the three commands; options keep the spelling of the published programs."""
+    parser = argparse.ArgumentParser(
+        prog="alocc",
+        description="ALOCC, adversarially learned one-class classifier for novelty detection"
+        " (Sabokrou et al., CVPR 2018).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train|test|score")
+
+    train = _add_command(commands, "train", "train on one class of images", _train)
+    data = _add_data(train)
+    data.add_argument("--input_height", type=int, help="resize images to this height")
+    data.add_argument("--input_width", type=int, help="and this width, by default the height")
+    data.add_argument("--c_dim", type=int, choices=(1, 3), help="read a folder in grey or colour")
+    network = train.add_argument_group("training")
+    network.add_argument("--epoch", type=int, default=5, help="number of epochs")
+    network.add_argument("--batch_size", type=int, default=128, help="images an update")
+    network.add_argument("--train_size", type=int, help="train on the first so many images only")
+    network.add_argument(
+        "--r_alpha", type=float, default=0.2, help="weight of the reconstruction loss"
+    )
+    network.add_argument("--learning_rate", type=float, default=0.002, help="of RMSprop")
+    network.add_argument("--clipvalue", type=float, default=1.0, help="of gradients")
+    network.add_argument("--decay", type=float, default=1e-8, help="of the learning rate")
+    network.add_argument(
+        "--noise_sigma", type=float, default=0.155, help="of the noise on R's input"
+    )
+    network.add_argument("--gf_dim", type=int, default=16, help="width of R's decoder")
+    network.add_argument("--df_dim", type=int, default=16, help="width of D and R's encoder")
+    network.add_argument(
+        "--decoder",
+        choices=("upsampling", "transpose"),
+        default="upsampling",
+        help="as published, or by the paper's deconvolutions",
+    )
+    network.add_argument(
+        "--fidelity",
+        choices=("published", "corrected"),
+        default="published",
+        help="Keras 2's behaviour exactly, or what its authors meant",
+    )
+    network.add_argument(
+        "--score",
+        choices=tuple(SCORE_LABELS),
+        default="reconstruction",
+        help="what the model's predictions go by",
+    )
+    network.add_argument(
+        "--select_epoch",
+        choices=("min_reconstruction", "last"),
+        default="min_reconstruction",
+        help="the epoch to use",
+    )
+    network.add_argument(
+        "--contamination",
+        type=_contamination,
+        default="auto",
+        help="auto, or the share of training images that predictions call outliers",
+    )
+    network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
+    train.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the model, history.csv, scores.csv, figures and settings.json",
+    )
+
+    test = _add_command(commands, "test", "test a trained model on labelled images", _test)
+    _add_model(test)
+    _add_data(test)
+    test.add_argument(
+        "--output", metavar="DIR", help="folder for scores.csv, tutorial.csv and figures"
+    )
+
+    score = _add_command(commands, "score", "score images by a trained model", _score)
+    score.add_argument("input", help="a folder of images, or an npy or npz file of an array")
+    _add_model(score)
+    score.add_argument("--array", metavar="NAME", help="which array of an npz file")
+    score.add_argument("--output", metavar="FILE", help="a csv file; by default the terminal")
+    score.add_argument("--quiet", action="store_true", help="say nothing but the result")
+    return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction, name: str, text: str, run: object
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _contamination(text: str) -> str | float:
+    return text if text == "auto" else float(text)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        required=True,
+        metavar="FILE",
+        help=f"what train wrote: {MODEL_FILE}, or the folder with it",
+    )
+
+
+def _add_data(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    data = command.add_argument_group("data")
+    data.add_argument(
+        "--dataset",
+        default="mnist",
+        help="mnist, digits, or a folder of images: subfolders name the classes, those called"
+        " train and test the parts",
+    )
+    data.add_argument(
+        "--dataset_address",
+        metavar="PATH",
+        help="where mnist.npz or the IDX files are; by default they are downloaded",
+    )
+    data.add_argument(
+        "--attention_label",
+        help="the class of the inliers; by default 1 for mnist and digits, else the only class",
+    )
+    data.add_argument(
+        "--outlier_share",
+        type=float,
+        help="share of outliers in the test; by default all images of the other classes",
+    )
+    data.add_argument("--seed", type=int, default=0, help="of weights, noise and draws")
+    command.add_argument("--quiet", action="store_true", help="say nothing but the result")
+    return data
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console script alocc.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments, by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 for what the user can mend (told in one line on stderr), 130 when
+        interrupted. In the latter two cases no output is left.
+    """
+    args = build_parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            args.run(args)
+        except (UserError, ValueError, OSError) as error:
+            print(f"alocc: error: {' '.join(str(error).split())}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("alocc: interrupted", file=sys.stderr)
+            return 130
+    return 0
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"alocc: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+# ---------------------------------------------------------------------------------------
+# Commands
+
+
+def _train(args: argparse.Namespace) -> None:
+    _check_training(args)
+    with _staged_folder(args.output) as folder:
+        images = _load(args, _check_size(args), args.c_dim)
+        split = _split(images, args)
+        _say(args, images.DESCR)
+        _say(args, f"training on {len(split.X_train)} images{split.of}")
+
+        from alocc.detector import ALOCC
+        from alocc.protocols import all_scores
+
+        detector = ALOCC(
+            epochs=args.epoch,
+            batch_size=args.batch_size,
+            r_alpha=args.r_alpha,
+            noise_sigma=args.noise_sigma,
+            learning_rate=args.learning_rate,
+            clipvalue=args.clipvalue,
+            decay=args.decay,
+            gf_dim=args.gf_dim,
+            df_dim=args.df_dim,
+            decoder=args.decoder,
+            fidelity=args.fidelity,
+            score=args.score,
+            select_epoch=args.select_epoch,
+            contamination=args.contamination,
+            random_state=args.seed,
+            verbose=0 if args.quiet else 1,
+        )
+        detector.fit(split.X_train, checkpoint_dir=args.checkpoint_dir)
+        scores = all_scores(detector, split.X_test)
+        aucs = _aucs(scores, split.is_outlier)
+
+        detector.history_.to_csv(folder / "history.csv")
+        _score_table(detector, split, scores).to_csv(folder / "scores.csv", index=False)
+        detector.save(folder / MODEL_FILE)
+        _draw_training(detector, split, folder)
+        _draw_test(detector, split, scores, args, folder)
+        _write_settings(args, images, split, detector, aucs, folder)
+    used = f"epoch {detector.epoch_} used, results in {args.output}"
+    print(f"{_auc_line(aucs, split)} ({used})" if aucs else f"trained; {used}")
+
+
+def _test(args: argparse.Namespace) -> None:
+    from alocc.protocols import all_scores, tutorial_test
+
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_staged_folder(args.output)) if args.output else None
+        detector = _load_model(args.model)
+        height, width, channels = detector.generator_.input_shape[1:]
+        images = _load(args, (height, width), channels)
+        if images.test_data is None:
+            images.update(test_data=images.data, test_target=images.target, test_files=images.files)
+        if images.test_target is None:
+            raise UserError("test takes labelled images, in subfolders that name their classes.")
+        _say(args, images.DESCR)
+        split = _split(images, args)
+        scores = all_scores(detector, split.X_test)
+        aucs = _aucs(scores, split.is_outlier)
+        labelled = images.target is not None
+        tutorial = tutorial_test(
+            detector,
+            images.data if labelled else images.test_data,
+            images.target if labelled else images.test_target,
+        )
+        if folder is not None:
+            _score_table(detector, split, scores).to_csv(folder / "scores.csv", index=False)
+            tutorial.to_csv(folder / "tutorial.csv", index=False)
+            _draw_test(detector, split, scores, args, folder)
+    print("One image of each class, as in the tutorial:")
+    print(tutorial.drop(columns="row").to_string(index=False, float_format="{:.4f}".format))
+    print(_auc_line(aucs, split) if aucs else "No AUC: it takes both inliers and outliers.")
+
+
+def _score(args: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from alocc.protocols import all_scores
+
+    if not Path(args.input).exists():
+        raise UserError(f"input {args.input!r} does not exist.")
+    detector = _load_model(args.model)
+    X, files = _read_input(args, detector)
+    table = pd.DataFrame({"row": range(len(X))})
+    if files is not None:
+        table["file"] = files
+    table = table.assign(**all_scores(detector, X), prediction=detector.predict(X))
+    if args.output is None:
+        print(table.to_csv(index=False), end="")
+        return
+    with _staged_file(args.output) as file:
+        table.to_csv(file, index=False)
+    n_outliers = int((table["prediction"] == -1).sum())
+    print(
+        f"{len(table)} images scored, {n_outliers} outliers by {SCORE_LABELS[detector.score]},"
+        f" results in {args.output}"
+    )
+
+
+# ---------------------------------------------------------------------------------------
+# Data
+
+
+def _check_training(args: argparse.Namespace) -> None:
+    for name in ("epoch", "batch_size", "train_size", "gf_dim", "df_dim"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: expected 1 or more.")
+
+
+def _check_size(args: argparse.Namespace) -> tuple[int, int] | None:
+    for name in ("input_height", "input_width"):
+        value = getattr(args, name)
+        if value is not None and value < 16:
+            raise UserError(f"--{name} {value}: expected 16 or more.")
+    height = args.input_height or args.input_width
+    return None if height is None else (height, args.input_width or height)
+
+
+def _load(args: argparse.Namespace, size: tuple[int, int] | None, channels: int | None) -> Bunch:
+    from alocc.datasets import load_images
+
+    images = load_images(args.dataset, args.dataset_address, size=size, channels=channels)
+    if images.name in ("mnist", "digits"):
+        images.update(files=None, test_files=None)
+        if channels == 3:
+            raise UserError(f"{images.name} is grey, but three channels are asked for.")
+    return images
+
+
+def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
+    """Choose what to train on and what to test on.
+
+    X_train and X_test; of the test images row, and file, labels and is_outlier, None where
+    they are not known; the target class, and ``of``, the same in words.
+    """
+    import numpy as np
+    from sklearn.utils import Bunch
+
+    from alocc.datasets import one_class_split
+
+    has_test = images.test_data is not None
+    y, y_test = images.target, images.test_target
+    if has_test and y is not None and y_test is None:
+        raise UserError("train has subfolders that name classes, but test has none.")
+    labelled = y_test is not None or (y is not None and len(np.unique(y)) > 1)
+    if labelled:
+        label = _attention_label(images, args)
+        if y is None:  # training images of one class, without a subfolder
+            y = np.full(len(images.data), label)
+        split = one_class_split(
+            images.data,
+            y,
+            label,
+            args.outlier_share,
+            X_test=images.test_data,
+            y_test=y_test,
+            random_state=args.seed,
+        )
+        split.update(row=split.test_index, target=label, of=f" of class {label}")
+    elif args.attention_label is not None and y is None:
+        raise UserError(
+            f"--attention_label {args.attention_label}: the images have no labels, which the"
+            " names of subfolders would give."
+        )
+    else:
+        X_test = images.test_data if has_test else images.data
+        split = Bunch(X_train=images.data, X_test=X_test, labels=None, is_outlier=None)
+        split.update(row=np.arange(len(X_test)), target=None, of="")
+    files = images.test_files if has_test else images.files
+    split.file = None if files is None else [files[row] for row in split.row]
+    if getattr(args, "train_size", None) is not None:
+        split.X_train = split.X_train[: args.train_size]
+    return split
+
+
+def _attention_label(images: Bunch, args: argparse.Namespace) -> str:
+    import numpy as np
+
+    if args.attention_label is not None:
+        return args.attention_label
+    if images.name in ("mnist", "digits"):
+        return "1"
+    classes = np.unique(images.test_target if images.target is None else images.target)
+    if images.target is not None and len(classes) == 1:
+        return str(classes[0])
+    raise UserError(
+        "--attention_label is needed, the class of the inliers, one of"
+        f" {', '.join(map(str, classes))}."
+    )
+
+
+def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, list | None]:
+    """Images to score, and their files if they come from a folder."""
+    import zipfile
+
+    import numpy as np
+
+    from alocc.datasets import load_image_folder, resize_images
+
+    path = Path(args.input)
+    height, width, channels = detector.generator_.input_shape[1:]
+    if path.is_dir():
+        images = load_image_folder(path, size=(height, width), channels=channels)
+        return images.data, images.files
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            X = loaded
+        else:
+            with loaded as archive:
+                names = archive.files
+                if args.array is None and len(names) > 1:
+                    raise UserError(
+                        f"{path} holds several arrays, choose one by --array: {', '.join(names)}."
+                    )
+                name = args.array or names[0]
+                if name not in names:
+                    raise UserError(f"--array {name}: {path} holds {', '.join(names)}.")
+                X = archive[name]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a readable npy or npz file: {error}") from error
+    if X.ndim in (3, 4) and X.shape[1:3] != (height, width):
+        _show_warning(
+            f"images of {X.shape[1]} x {X.shape[2]} are resized to the model's {height} x {width}."
+        )
+        X = resize_images(X, height, width)
+    return X, None
+
+
+def _load_model(path: str) -> ALOCC:
+    file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise UserError(f"--model {path}: there is no file {file}.")
+
+    from alocc.detector import ALOCC
+
+    try:
+        return ALOCC.load(file)
+    except Exception as error:  # whatever a broken archive leads to
+        raise UserError(f"--model {path} is not a saved ALOCC model: {error}") from error
+
+
+# ---------------------------------------------------------------------------------------
+# Results
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    if not args.quiet:
+        print(text, flush=True)
+
+
+def _aucs(scores: dict[str, np.ndarray], is_outlier: np.ndarray | None) -> dict[str, float]:
+    """AUC of each score; empty where there are no two kinds to tell apart."""
+    from sklearn.metrics import roc_auc_score
+
+    if is_outlier is None or is_outlier.all() or not is_outlier.any():
+        return {}
+    return {name: float(roc_auc_score(~is_outlier, values)) for name, values in scores.items()}
+
+
+def _auc_line(aucs: dict[str, float], split: Bunch) -> str:
+    values = ", ".join(f"{SCORE_LABELS[name]} {auc:.4f}" for name, auc in aucs.items())
+    n_outliers = int(split.is_outlier.sum())
+    return f"AUC on {len(split.X_test)} test images, {n_outliers} of them outliers: {values}"
+
+
+def _score_table(detector: ALOCC, split: Bunch, scores: dict[str, np.ndarray]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {"row": split.row}
+    if split.file is not None:
+        columns["file"] = split.file
+    if split.labels is not None:
+        columns |= {"label": split.labels, "is_outlier": split.is_outlier.astype(int)}
+    return pd.DataFrame({**columns, **scores, "prediction": detector.predict(split.X_test)})
+
+
+def _write_settings(
+    args: argparse.Namespace,
+    images: Bunch,
+    split: Bunch,
+    detector: ALOCC,
+    aucs: dict[str, float],
+    folder: Path,
+) -> None:
+    import keras
+    import tensorflow as tf
+
+    settings = {
+        "arguments": {name: value for name, value in vars(args).items() if name != "run"},
+        "data": images.DESCR,
+        "target": split.target,
+        "n_train": len(split.X_train),
+        "n_test": len(split.X_test),
+        "epoch_used": int(detector.epoch_),
+        "auc": aucs,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
+    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def _figure(file: Path, width: float, height: float) -> Iterator[object]:
+    """Axes of a figure that is written to the file, without a display or pyplot."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    yield figure.subplots()
+    figure.savefig(file, dpi=120)
+
+
+def _draw_training(detector: ALOCC, split: Bunch, folder: Path) -> None:
+    from alocc import plots
+
+    with _figure(folder / "reconstruction_loss.png", 6.4, 4.4) as ax:
+        plots.plot_reconstruction_loss(detector.history_, detector.epoch_, ax=ax)
+    with _figure(folder / "training_images.png", 5, 5.3) as ax:
+        plots.plot_montage(split.X_train[:100], 10, f"Training images{split.of}", ax=ax)
+
+
+def _draw_test(
+    detector: ALOCC,
+    split: Bunch,
+    scores: dict[str, np.ndarray],
+    args: argparse.Namespace,
+    folder: Path,
+) -> None:
+    import numpy as np
+
+    from alocc import plots
+    from alocc.datasets import add_noise
+
+    rows = np.arange(len(split.X_test))[:10]
+    if split.is_outlier is not None:
+        kinds = [np.flatnonzero(split.is_outlier == kind) for kind in (False, True)]
+        rows = np.concatenate([kind[:: max(len(kind) // 5, 1)][:5] for kind in kinds])
+    shown = split.X_test[rows]
+    noisy = add_noise(shown, detector.noise_sigma, args.seed)
+    reconstructions = detector.reconstruct(noisy)
+    labels = None if split.labels is None else split.labels[rows]
+    with _figure(folder / "reconstructions.png", max(3.2, 0.75 * len(rows)), 3) as ax:
+        plots.plot_reconstructions(shown, noisy, reconstructions, labels, ax=ax)
+    if split.is_outlier is not None:
+        with _figure(folder / "discriminator_scores.png", 6.4, 4.4) as ax:
+            plots.plot_discriminator_scores(scores["d_x"], scores["d_rx"], split.is_outlier, ax=ax)
+
+
+# ---------------------------------------------------------------------------------------
+# Files, written aside and renamed
+
+
+def _aside(output: str) -> tuple[Path, Path]:
+    final = Path(output)
+    parent = final.resolve().parent
+    if not parent.is_dir():
+        raise UserError(f"--output {output}: there is no folder {parent}.")
+    return final, parent / f".{final.name}.{os.getpid()}.part"
+
+
+@contextlib.contextmanager
+def _staged_folder(output: str) -> Iterator[Path]:
+    """Make a folder aside that becomes the output, or whose files move there, if all goes well."""
+    final, aside = _aside(output)
+    if final.exists() and not final.is_dir():
+        raise UserError(f"--output {output} is a file, expected a folder.")
+    aside.mkdir()
+    try:
+        yield aside
+        if final.is_dir():
+            for file in aside.iterdir():
+                os.replace(file, final / file.name)
+        else:
+            os.rename(aside, final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _staged_file(output: str) -> Iterator[Path]:
+    final, aside = _aside(output)
+    if final.is_dir():
+        raise UserError(f"--output {output} is a folder, expected a file.")
+    try:
+        yield aside
+        os.replace(aside, final)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,912 @@
+"""Images for ALOCC: MNIST, digits, folders; the noise model, the one-class split, patches.
+
+Images are arrays (n, height, width) or (n, height, width, channels), uint8 in 0..255 or
+float in [0, 1].
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import re
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+NOISE_SIGMA = 0.155  # of the published program, for pixels in [0, 1]
+
+IMAGE_SUFFIXES = (
+    ".bmp",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+
+_NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")
+_IDX_NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+class DatasetUnavailableError(OSError):
+    """A data set is neither on this machine nor to be had by download."""
+
+
+# ---------------------------------------------------------------------------------------
+# MNIST and digits
+
+
+def load_mnist(path: str | Path | None = None, download: bool = True) -> Bunch:
+    """Load MNIST, from files of your own or by ``keras.datasets.mnist``.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        An npz file as Keras lays it out (x_train, y_train, x_test, y_test), a folder that
+        holds it as mnist.npz, or a folder with the four IDX files (train-images-idx3-ubyte
+        and so on, gzipped or not).
+    download : bool, default=True
+        Without a path, whether Keras may download the file if it is not in its cache yet.
+
+    Returns
+    -------
+    Bunch
+        data (n, 28, 28) and test_data, uint8 in 0..255; target (n,) and test_target, uint8,
+        the digits 0 to 9; name "mnist"; DESCR, which says where the images come from.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at ``path``, or no MNIST in that folder.
+    ValueError
+        If a file there is not what its name says.
+    DatasetUnavailableError
+        Without a path, if the images are neither in Keras's cache nor to be downloaded.
+    """
+    if path is None:
+        arrays, source = _mnist_by_keras(download)
+    else:
+        path = Path(path)
+        if not path.exists():
+            raise FileNotFoundError(f"path={str(path)!r} does not exist.")
+        if path.is_file():
+            arrays, source = _read_npz(path), str(path)
+        elif (path / "mnist.npz").is_file():
+            arrays, source = _read_npz(path / "mnist.npz"), str(path / "mnist.npz")
+        else:
+            arrays, source = _read_idx_folder(path), f"{path} (IDX files)"
+    _check_mnist(arrays, source)
+    return Bunch(
+        data=arrays["x_train"],
+        target=arrays["y_train"],
+        test_data=arrays["x_test"],
+        test_target=arrays["y_test"],
+        name="mnist",
+        DESCR=f"MNIST, {len(arrays['x_train'])} training and {len(arrays['x_test'])} test"
+        f" images of handwritten digits, from {source}",
+    )
+
+
+def _mnist_by_keras(download: bool) -> tuple[dict[str, np.ndarray], str]:
+    if not download:
+        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+        cached = home / "datasets" / "mnist.npz"
+        if cached.is_file():
+            return _read_npz(cached), f"Keras's cache, {cached}"
+        raise DatasetUnavailableError(
+            f"MNIST is not in Keras's cache ({cached}) and download=False: give the path of"
+            " an mnist.npz or of the four IDX files, or allow the download."
+        )
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise DatasetUnavailableError(
+            f"MNIST could not be downloaded ({error}): give the path of an mnist.npz or of"
+            " the four IDX files."
+        ) from error
+    return dict(zip(_NPZ_NAMES, (x_train, y_train, x_test, y_test))), "keras.datasets.mnist"
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not an npz file.")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in _NPZ_NAMES if name in archive.files}
+            found = sorted(archive.files)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable npz file: {error}") from error
+    missing = [name for name in _NPZ_NAMES if name not in arrays]
+    if missing:
+        raise ValueError(f"{path} lacks the arrays {missing}; it holds {found}.")
+    return arrays
+
+
+def _read_idx_folder(folder: Path) -> dict[str, np.ndarray]:
+    arrays = {}
+    for key, name in _IDX_NAMES.items():
+        spellings = (name, name.replace("-idx", ".idx"))
+        candidates = [folder / (s + end) for s in spellings for end in ("", ".gz")]
+        found = next((file for file in candidates if file.is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"{folder} holds neither mnist.npz nor the IDX file {name} (or {name}.gz)."
+            )
+        arrays[key] = read_idx(found)
+    return arrays
+
+
+def read_idx(path: str | Path) -> np.ndarray:
+    """Read one IDX file of unsigned bytes, gzipped or not.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; gzip is known by its first two bytes, whatever the name.
+
+    Returns
+    -------
+    ndarray of uint8
+        Of the shape that its header gives.
+
+    Raises
+    ------
+    ValueError
+        If the header is not that of an IDX file of unsigned bytes, or the file is shorter
+        or longer than it says.
+    """
+    path = Path(path)
+    raw = path.read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is not a whole gzip file: {error}.") from error
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or len(raw) < 4 + 4 * raw[3]:
+        raise ValueError(
+            f"{path} is not an IDX file of unsigned bytes: it starts with {raw[:4].hex(' ')!r},"
+            " expected 00 00 08 and the number of dimensions."
+        )
+    n_dims = raw[3]
+    shape = struct.unpack(f">{n_dims}I", raw[4 : 4 + 4 * n_dims])
+    values = raw[4 + 4 * n_dims :]
+    if len(values) != math.prod(shape):
+        raise ValueError(
+            f"{path} holds {len(values)} bytes, but its header says {shape}, which are"
+            f" {math.prod(shape)}."
+        )
+    return np.frombuffer(values, np.uint8).reshape(shape).copy()
+
+
+def _check_mnist(arrays: dict[str, np.ndarray], source: str) -> None:
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.dtype != np.uint8 or x.ndim != 3 or 0 in x.shape:
+            raise ValueError(
+                f"{source}: the images of x_{part} are {x.dtype} of shape {x.shape}, expected"
+                " uint8 of shape (n, height, width)."
+            )
+        if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+            raise ValueError(
+                f"{source}: y_{part} is {y.dtype} of shape {y.shape}, expected a whole number"
+                f" for each of the {len(x)} images."
+            )
+
+
+def load_digits_28() -> Bunch:
+    """Load scikit-learn's 8 x 8 digits, enlarged to 28 x 28: what stands in for MNIST offline.
+
+    The images are enlarged by :func:`resize_images` and their 0..16 stretched to 0..255. The
+    last fifth, in the order of the file, is the test part. They are not MNIST: coarser, 1797
+    in all, so numbers on them do not compare with numbers on MNIST.
+
+    Returns
+    -------
+    Bunch
+        data (1438, 28, 28), test_data (359, 28, 28), uint8 in 0..255; target and test_target,
+        the digits 0 to 9; name "digits"; DESCR.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = resize_images(digits.images.astype(np.float32) / 16, 28, 28)
+    images = np.rint(images * 255).astype(np.uint8)
+    n_train = len(images) * 4 // 5
+    return Bunch(
+        data=images[:n_train],
+        target=digits.target[:n_train].astype(np.uint8),
+        test_data=images[n_train:],
+        test_target=digits.target[n_train:].astype(np.uint8),
+        name="digits",
+        DESCR=f"scikit-learn's digits, 8 x 8 enlarged to 28 x 28, {n_train} training and"
+        f" {len(images) - n_train} test images (not MNIST)",
+    )
+
+
+def load_images(
+    dataset: str | Path = "mnist",
+    path: str | Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    download: bool = True,
+) -> Bunch:
+    """Load a data set by its name, or a folder of images.
+
+    When MNIST is asked for without a path and is not to be had, scikit-learn's digits take
+    its place, with a warning and with ``name`` and ``DESCR`` saying so. A path that was given
+    and does not hold is an error, never replaced.
+
+    Parameters
+    ----------
+    dataset : {"mnist", "digits"} or path, default="mnist"
+        A name, or a folder of images for :func:`load_image_folder`. A folder whose only
+        subfolders are train and test gives the two parts.
+    path : str or Path, optional
+        For "mnist" where its files are, see :func:`load_mnist`. With any other name than
+        "mnist" and "digits", the folder of images, as ``dataset_address`` once was.
+    size : (int, int), optional
+        (height, width) to resize to.
+    channels : {1, 3}, optional
+        What a folder's images are turned into. By default grey if all are, else colour.
+    download : bool, default=True
+        Whether MNIST may be downloaded.
+
+    Returns
+    -------
+    Bunch
+        data, target, test_data, test_target (None where there is no such part), name, DESCR;
+        from a folder files and test_files as well.
+
+    Warns
+    -----
+    UserWarning
+        When digits take MNIST's place.
+    """
+    if dataset == "mnist":
+        try:
+            images = load_mnist(path, download)
+        except DatasetUnavailableError as error:
+            warnings.warn(
+                f"NOT MNIST: {error} scikit-learn's digits, enlarged to 28 x 28, take its"
+                " place; numbers on them do not compare with published ones.",
+                UserWarning,
+                stacklevel=2,
+            )
+            images = load_digits_28()
+    elif dataset == "digits":
+        images = load_digits_28()
+    else:
+        return _load_parts(Path(dataset if path is None else path), size, channels)
+    if size is not None and images.data.shape[1:3] != tuple(size):
+        images.data = resize_images(images.data, *size)
+        images.test_data = resize_images(images.test_data, *size)
+        images.DESCR += f", resized to {size[0]} x {size[1]}"
+    return images
+
+
+def _load_parts(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Bunch:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{str(folder)!r} is neither 'mnist' nor 'digits' nor a folder.")
+    subfolders = {entry.name for entry in _entries(folder) if entry.is_dir()}
+    if subfolders != {"train", "test"}:
+        images = load_image_folder(folder, size=size, channels=channels)
+        return Bunch(**images, test_data=None, test_target=None, test_files=None)
+    train = load_image_folder(folder / "train", size=size, channels=channels)
+    test = load_image_folder(folder / "test", size=size, channels=channels or train.data.shape[-1])
+    if train.data.shape[1:] != test.data.shape[1:]:
+        raise ValueError(
+            f"{train.files[0]} is {_size_text(train.data[0])}, {test.files[0]} is"
+            f" {_size_text(test.data[0])}: give a size to resize to."
+        )
+    return Bunch(
+        **{key: train[key] for key in ("data", "target", "files")},
+        test_data=test.data,
+        test_target=test.target,
+        test_files=test.files,
+        name=str(folder),
+        DESCR=f"{len(train.data)} training and {len(test.data)} test images from {folder}",
+    )
+
+
+# ---------------------------------------------------------------------------------------
+# Folders of images
+
+
+def load_image_folder(
+    folder: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> Bunch:
+    """Load a folder of images, or of subfolders of images that name their classes.
+
+    Files are taken in sorted order, with numbers in names in order of size (2 before 10).
+    Files whose suffix is not that of an image, and hidden ones, are passed over. Needs Pillow.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds images, or one subfolder a class. Files are known as images by their suffix:
+        PNG, JPEG, BMP, GIF, TIFF, WebP, PGM or PPM.
+    size : (int, int), optional
+        (height, width) to resize each image to. By default all must have one size.
+    channels : {1, 3}, optional
+        1 turns images grey, 3 into colour. By default grey if all images are, else colour.
+
+    Returns
+    -------
+    Bunch
+        data (n, height, width, channels), uint8; target (n,), the names of the subfolders, or
+        None without subfolders; files, the n paths; name and DESCR.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist or holds no image.
+    ValueError
+        If two images differ in size and no ``size`` is given, if a file is not a readable
+        image, if images lie beside subfolders of images, or for a bad size or channels.
+    """
+    folder = Path(folder)
+    if channels not in (None, 1, 3):
+        raise ValueError(f"channels={channels!r}, expected 1, 3 or None.")
+    if size is not None:
+        size = _check_pair(size, "size")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder={str(folder)!r} is not a folder.")
+    files = _image_files(folder)
+    in_subfolders = {
+        entry.name: found
+        for entry in _entries(folder)
+        if entry.is_dir() and (found := _image_files(entry))
+    }
+    if files and in_subfolders:
+        raise ValueError(
+            f"{folder} holds images ({files[0].name}) beside the subfolder"
+            f" {next(iter(in_subfolders))!r} with images: move them into subfolders, one a class."
+        )
+    target = None
+    if in_subfolders:
+        files = [file for found in in_subfolders.values() for file in found]
+        target = np.repeat(list(in_subfolders), [len(v) for v in in_subfolders.values()])
+    if not files:
+        raise FileNotFoundError(
+            f"{folder} holds no image, nor does a subfolder of it; suffixes looked for:"
+            f" {', '.join(IMAGE_SUFFIXES)}."
+        )
+    images = [_read_image(file, channels) for file in files]
+    if size is None:
+        for file, image in zip(files, images):
+            if image.shape[:2] != images[0].shape[:2]:
+                raise ValueError(
+                    f"images differ in size: {files[0]} is {_size_text(images[0])},"
+                    f" {file} is {_size_text(image)}; give a size to resize to."
+                )
+    else:
+        images = [resize_images(image[None], *size)[0] for image in images]
+    n_channels = max(image.shape[2] for image in images)
+    data = np.empty((len(images), *images[0].shape[:2], n_channels), np.uint8)
+    for i, image in enumerate(images):
+        data[i] = image  # a grey image among colour ones is spread over the channels
+    return Bunch(
+        data=data,
+        target=target,
+        files=[str(file) for file in files],
+        name=str(folder),
+        DESCR=f"{len(files)} images from {folder}",
+    )
+
+
+def load_frames(
+    folder: str | Path, *, size: tuple[int, int] | None = None, channels: int | None = 1
+) -> np.ndarray:
+    """Load the frames of a video from a folder of images, in sorted order.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds one image a frame; or one subfolder a video, whose frames follow one another.
+    size : (int, int), optional
+        (height, width) to resize to.
+    channels : {1, 3} or None, default=1
+        As in :func:`load_image_folder`, whose errors apply.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, height, width, channels)
+    """
+    return load_image_folder(folder, size=size, channels=channels).data
+
+
+def _natural(path: Path) -> list:
+    # re.split alternates text and digits, so that like is compared with like
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)] + [path.name]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return [e for e in _entries(folder) if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
+
+
+def _read_image(file: Path, channels: int | None) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.mode.startswith("I"):  # 16 bits a pixel
+                array = np.asarray(image)
+                if array.min() < 0 or array.max() > 0xFFFF:
+                    raise ValueError("its pixels are not of 8 or 16 bits")
+                array = (array >> 8).astype(np.uint8)[:, :, None]
+                return array if channels != 3 else np.repeat(array, 3, axis=2)
+            if channels is None:
+                channels = 1 if image.mode in ("1", "L", "LA") else 3
+            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file} is not a readable image: {error}") from error
+    return array.reshape(*array.shape[:2], channels)
+
+
+def _size_text(image: np.ndarray) -> str:
+    return f"{image.shape[0]} x {image.shape[1]} (height x width)"
+
+
+def _check_pair(pair: int | Sequence[int], name: str) -> tuple[int, int]:
+    both = (pair, pair) if isinstance(pair, int | np.integer) else tuple(pair)
+    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < 1 for v in both):
+        raise ValueError(f"{name}={pair!r}, expected two whole numbers from 1 up.")
+    return int(both[0]), int(both[1])
+
+
+# ---------------------------------------------------------------------------------------
+# Pixels
+
+
+def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize images with a triangle filter: bilinear when they grow, an average when they shrink.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, channels)
+        uint8 or float.
+    height, width : int
+        New size, from 1 up.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width) or (n, height, width, channels)
+        Of the dtype that came, uint8 rounded. Every pixel lies within the range of the
+        pixels that it is made of.
+    """
+    height, width = _check_pair((height, width), "size")
+    rows = _resize_weights(images.shape[1], height)
+    columns = _resize_weights(images.shape[2], width)
+    low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
+    resized = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
+    for i, image in enumerate(images):  # one at a time, as the floats are 8 times as large
+        values = np.einsum("ih,hw...,jw->ij...", rows, image, columns, optimize=True)
+        values = np.clip(values, low, high)
+        resized[i] = np.rint(values) if images.dtype == np.uint8 else values
+    return resized
+
+
+def _resize_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Weight of each old pixel in each new one, shape (n_out, n_in); rows sum to 1."""
+    scale = n_in / n_out
+    centres = (np.arange(n_out) + 0.5) * scale - 0.5
+    reach = max(scale, 1.0)
+    distance = np.abs(np.arange(n_in) - np.clip(centres, 0, n_in - 1)[:, None])
+    weights = np.maximum(0, 1 - distance / reach)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def to_unit(X: np.ndarray) -> np.ndarray:
+    """Bring pixels to float32 in [0, 1].
+
+    Parameters
+    ----------
+    X : array
+        uint8 in 0..255, which is divided by 255, or float in [0, 1].
+
+    Returns
+    -------
+    ndarray of float32
+        A copy unless X is float32 already.
+
+    Raises
+    ------
+    ValueError
+        If X is neither, holds NaN, or a value outside [0, 1].
+    """
+    X = np.asarray(X)
+    if X.dtype == np.uint8:
+        return X.astype(np.float32) / 255
+    if X.dtype.kind != "f":
+        raise ValueError(f"X is {X.dtype}, expected uint8, or float in [0, 1].")
+    if X.size and not (np.min(X) >= 0 and np.max(X) <= 1):  # NaN fails both
+        raise ValueError(
+            f"X holds values from {np.min(X)} to {np.max(X)}, expected pixels in [0, 1], or uint8."
+        )
+    return X.astype(np.float32, copy=False)
+
+
+def add_noise(
+    X: np.ndarray,
+    sigma: float = NOISE_SIGMA,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
+    """Add the published noise: Gaussian, the sum clipped to [0, 1].
+
+    It is made once, before training, and not drawn afresh in each epoch (paper, section 3.1:
+    the input of R is x + eta, eta ~ N(0, sigma^2 I)).
+
+    Parameters
+    ----------
+    X : array of any shape
+        uint8, or float in [0, 1].
+    sigma : float, default=0.155
+        Standard deviation of the noise, for pixels in [0, 1]; 0 or more.
+    random_state : int, RandomState or None
+        Seeds the noise.
+
+    Returns
+    -------
+    ndarray of float32, of the shape of X
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For a negative sigma, or pixels that :func:`to_unit` refuses.
+    """
+    if not sigma >= 0:
+        raise ValueError(f"sigma={sigma!r}, expected 0 or more.")
+    X = to_unit(X)
+    noise = check_random_state(random_state).normal(0.0, sigma, X.shape)
+    return np.clip(X + noise, 0, 1).astype(np.float32)
+
+
+# ---------------------------------------------------------------------------------------
+# The one-class protocol
+
+
+def one_class_split(
+    X: np.ndarray,
+    y: np.ndarray,
+    target: object,
+    outlier_share: float | None = None,
+    *,
+    X_test: np.ndarray | None = None,
+    y_test: np.ndarray | None = None,
+    test_share: float = 0.2,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    """Split labelled images as the paper does: one class is the inliers, the rest outliers.
+
+    Training sees the target class only. The test part is its images and, at the given share,
+    outliers drawn without replacement from all other classes (section 4.1).
+
+    Parameters
+    ----------
+    X : array of shape (n, height, width) or (n, height, width, channels)
+        Images to train on and, without ``X_test``, to test on.
+    y : array of shape (n,)
+        Their classes.
+    target : label
+        The class of the inliers. A label is found by value, or by its text ("1" finds 1).
+    outlier_share : float in [0, 1), optional
+        Outliers among all test images, in the paper 0.1 to 0.5. By default every image of
+        the other classes is in the test.
+    X_test, y_test : arrays, optional
+        Images to test on. Without them ``test_share`` of the target's images is held out,
+        and outliers come from X.
+    test_share : float in (0, 1), default=0.2
+        Share of the target's images held out where there is no test part.
+    random_state : int, RandomState or None
+        Seeds what is held out, and which outliers are drawn.
+
+    Returns
+    -------
+    Bunch
+        X_train, the inliers, in their order; X_test; labels (m,), the classes of X_test;
+        is_outlier (m,), bool; train_index and test_index, rows of X (of X_test where given).
+        Inliers come first in the test, in order, then the outliers.
+
+    Raises
+    ------
+    ValueError
+        If the target is no label, naming those there are; for a bad share; or if there are
+        too few outliers, or inliers to hold out.
+    """
+    if outlier_share is not None and not 0 <= outlier_share < 1:
+        raise ValueError(f"outlier_share={outlier_share!r}, expected a share in [0, 1).")
+    if (X_test is None) != (y_test is None):
+        raise ValueError("X_test and y_test come together: one is missing.")
+    rng = check_random_state(random_state)
+    y = _check_labels(X, y, "y")
+    target = _find_label(y, target)
+    train = np.flatnonzero(y == target)
+    if X_test is None:
+        if not 0 < test_share < 1:
+            raise ValueError(f"test_share={test_share!r}, expected a share in (0, 1).")
+        n_held_out = round(test_share * len(train))
+        if not 0 < n_held_out < len(train):
+            raise ValueError(
+                f"test_share={test_share} of the {len(train)} images of target {target!r}"
+                f" are {n_held_out}: nothing to test or to train on."
+            )
+        inliers = np.sort(rng.permutation(train)[:n_held_out])
+        train = np.setdiff1d(train, inliers)
+        X_test, y_test = X, y
+    else:
+        y_test = _check_labels(X_test, y_test, "y_test")
+        inliers = np.flatnonzero(y_test == _find_label(y_test, target, "y_test"))
+    outliers = np.flatnonzero(y_test != target)
+    if outlier_share is not None:
+        wanted = round(len(inliers) * outlier_share / (1 - outlier_share))
+        if wanted > len(outliers):
+            raise ValueError(
+                f"outlier_share={outlier_share} beside {len(inliers)} inliers takes {wanted}"
+                f" outliers, but there are {len(outliers)}."
+            )
+        outliers = np.sort(rng.permutation(outliers)[:wanted])
+    test = np.concatenate([inliers, outliers])
+    return Bunch(
+        X_train=X[train],
+        X_test=X_test[test],
+        labels=y_test[test],
+        is_outlier=np.arange(len(test)) >= len(inliers),
+        train_index=train,
+        test_index=test,
+    )
+
+
+def _check_labels(X: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
+    y = np.asarray(y)
+    if y.shape != (len(X),):
+        raise ValueError(f"{name} has shape {y.shape}, expected a label for each of {len(X)} rows.")
+    return y
+
+
+def _find_label(y: np.ndarray, target: object, name: str = "y") -> object:
+    labels = np.unique(y)
+    for label in labels:
+        if label == target or str(label) == str(target):
+            return label
+    there = ", ".join(str(label) for label in labels)
+    raise ValueError(f"target={target!r} is not among the labels of {name}: {there}.")
+
+
+# ---------------------------------------------------------------------------------------
+# Patches of frames
+
+
+def extract_patches(
+    frames: np.ndarray, size: int | tuple[int, int] = 30, stride: int | tuple[int, int] = 15
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut frames into patches, as the paper's video experiment does (section 4.2, 30 x 30).
+
+    Patches lie on a grid of the given stride from the top left corner. Where the grid leaves
+    a rest at the bottom or right, one more patch lies flush with the border, so that with a
+    stride no larger than the size every pixel is covered.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n, height, width) or (n, height, width, channels)
+        Any dtype, which the patches keep.
+    size : int or (int, int), default=30
+        (height, width) of a patch.
+    stride : int or (int, int), default=15
+        Step down and to the right.
+
+    Returns
+    -------
+    patches : ndarray of shape (m, size[0], size[1]) or with channels
+        Frame by frame, each from top left to bottom right.
+    positions : ndarray of int, shape (m, 3)
+        Frame, top and left of each patch.
+
+    Raises
+    ------
+    ValueError
+        If frames are not of rank 3 or 4, or smaller than a patch.
+    """
+    frames = np.asarray(frames)
+    height, width = _check_pair(size, "size")
+    down, right = _check_pair(stride, "stride")
+    if frames.ndim not in (3, 4):
+        raise ValueError(
+            f"frames has shape {frames.shape}, expected (n, height, width) or with channels."
+        )
+    if frames.shape[1] < height or frames.shape[2] < width:
+        raise ValueError(f"size={(height, width)} is larger than the frames, {frames.shape[1:3]}.")
+    tops = _starts(frames.shape[1], height, down)
+    lefts = _starts(frames.shape[2], width, right)
+    grid = np.meshgrid(np.arange(len(frames)), tops, lefts, indexing="ij")
+    positions = np.stack([axis.ravel() for axis in grid], axis=1)
+    windows = np.lib.stride_tricks.sliding_window_view(frames, (height, width), axis=(1, 2))
+    patches = windows[tuple(positions.T)]  # (m[, channels], height, width)
+    if frames.ndim == 4:
+        patches = np.moveaxis(patches, 1, -1)
+    return np.ascontiguousarray(patches), positions
+
+
+def _starts(length: int, size: int, stride: int) -> np.ndarray:
+    return np.union1d(np.arange(0, length - size + 1, stride), [length - size])
+
+
+def frame_scores(
+    patch_scores: np.ndarray, positions: np.ndarray, n_frames: int | None = None
+) -> np.ndarray:
+    """Score frames by their least normal patch: a frame is anomalous if any patch is.
+
+    Parameters
+    ----------
+    patch_scores : array of shape (m,)
+        Higher is more normal, as score_samples gives them.
+    positions : array of shape (m, 3)
+        From :func:`extract_patches`.
+    n_frames : int, optional
+        By default up to the last frame with a patch.
+
+    Returns
+    -------
+    ndarray of float, shape (n_frames,)
+        The least of each frame's patch scores; NaN for a frame without patches.
+    """
+    patch_scores, positions = _check_patch_scores(patch_scores, positions)
+    n_frames = _count_frames(positions, n_frames)
+    scores = np.full(n_frames, np.inf)
+    np.minimum.at(scores, positions[:, 0], patch_scores)
+    scores[np.bincount(positions[:, 0], minlength=n_frames) == 0] = np.nan
+    return scores
+
+
+def anomaly_map(
+    patch_scores: np.ndarray,
+    positions: np.ndarray,
+    size: int | tuple[int, int],
+    frame_size: tuple[int, int],
+    n_frames: int | None = None,
+) -> np.ndarray:
+    """Put patch scores back into frames: each pixel's mean over the patches that cover it.
+
+    Parameters
+    ----------
+    patch_scores : array of shape (m,)
+        Any score; minus score_samples for a map that is high where the frame is anomalous.
+    positions : array of shape (m, 3)
+        From :func:`extract_patches`.
+    size : int or (int, int)
+        (height, width) of a patch.
+    frame_size : (int, int)
+        (height, width) of a frame.
+    n_frames : int, optional
+        By default up to the last frame with a patch.
+
+    Returns
+    -------
+    ndarray of float, shape (n_frames, height, width)
+        NaN where no patch lies.
+    """
+    patch_scores, positions = _check_patch_scores(patch_scores, positions)
+    height, width = _check_pair(size, "size")
+    frame_size = _check_pair(frame_size, "frame_size")
+    if len(positions) and np.any(
+        np.max(positions[:, 1:], axis=0) > (frame_size[0] - height, frame_size[1] - width)
+    ):
+        raise ValueError(f"patches of size {(height, width)} reach beyond frame_size={frame_size}.")
+    sums = np.zeros((_count_frames(positions, n_frames), *frame_size))
+    counts = np.zeros(sums.shape, np.int32)
+    for score, (frame, top, left) in zip(patch_scores, positions):
+        where = (frame, slice(top, top + height), slice(left, left + width))
+        sums[where] += score
+        counts[where] += 1
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def _check_patch_scores(
+    patch_scores: np.ndarray, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    patch_scores, positions = np.asarray(patch_scores, float), np.asarray(positions)
+    if patch_scores.ndim != 1 or positions.shape != (len(patch_scores), 3):
+        raise ValueError(
+            f"patch_scores has shape {patch_scores.shape} and positions {positions.shape},"
+            " expected (m,) and (m, 3)."
+        )
+    return patch_scores, positions
+
+
+def _count_frames(positions: np.ndarray, n_frames: int | None) -> int:
+    least = int(positions[:, 0].max()) + 1 if len(positions) else 0
+    if n_frames is None:
+        return least
+    if n_frames < least:
+        raise ValueError(f"n_frames={n_frames}, but positions name frame {least - 1}.")
+    return n_frames
+
+
+def make_blobs_video(
+    n_train: int = 40,
+    n_test: int = 40,
+    height: int = 48,
+    width: int = 64,
+    n_blobs: int = 4,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    """Make a video of round blobs that drift about, and a test in which a square intrudes.
+
+    Parameters
+    ----------
+    n_train, n_test : int, default=40
+        Number of frames. In the test, the intruder crosses the frame in the second half.
+    height, width : int, default=48, 64
+        Size of a frame, from 16 up.
+    n_blobs : int, default=4
+        Blobs, in training and in the test.
+    random_state : int, RandomState or None
+        Seeds where the blobs start and how fast they go.
+
+    Returns
+    -------
+    Bunch
+        train_frames (n_train, height, width) and test_frames, uint8; is_anomalous (n_test,),
+        bool; intruder (n_test, height, width), bool, its pixels.
+    """
+    if min(height, width) < 16:
+        raise ValueError(f"height={height}, width={width}, expected 16 or more.")
+    rng = check_random_state(random_state)
+    train_frames = _drifting_blobs(n_train, height, width, n_blobs, rng)
+    test_frames = _drifting_blobs(n_test, height, width, n_blobs, rng)
+    is_anomalous = np.arange(n_test) >= n_test - n_test // 2
+    side = min(height, width) // 4
+    top = rng.randint(0, height - side + 1)
+    lefts = np.linspace(0, width - side, max(is_anomalous.sum(), 1)).astype(int)
+    intruder = np.zeros(test_frames.shape, bool)
+    for frame, left in zip(np.flatnonzero(is_anomalous), lefts):
+        intruder[frame, top : top + side, left : left + side] = True
+    test_frames[intruder] = 255
+    return Bunch(
+        train_frames=train_frames,
+        test_frames=test_frames,
+        is_anomalous=is_anomalous,
+        intruder=intruder,
+    )
+
+
+def _drifting_blobs(
+    n: int, height: int, width: int, n_blobs: int, rng: np.random.RandomState
+) -> np.ndarray:
+    extent = np.array([height, width])
+    start = rng.uniform(0, 1, (n_blobs, 2)) * extent
+    speed = rng.uniform(0.5, 1.5, (n_blobs, 2)) * rng.choice([-1, 1], (n_blobs, 2))
+    centres = (start + speed * np.arange(n)[:, None, None]) % extent
+    y, x = np.ogrid[:height, :width]
+    light = np.zeros((n, height, width))
+    for blob in range(n_blobs):
+        cy, cx = (centres[:, blob, axis][:, None, None] for axis in (0, 1))
+        light = np.maximum(light, np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * 2.5**2)))
+    return np.rint(light * 180).astype(np.uint8)

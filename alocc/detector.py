@@ -1,0 +1,572 @@
+"""ALOCC: a scikit-learn outlier detector for images around the published training."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from alocc import networks, training
+from alocc.datasets import add_noise, to_unit
+
+FILE_FORMAT = 1
+BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
+SCORES = ("reconstruction", "d_x", "d_rx")
+MODELS = {"R": "generator_", "D": "discriminator_"}
+
+
+def _check_images(X) -> np.ndarray:
+    """Look at the form of X, not at its pixels, and give it its axis of channels."""
+    try:
+        X = np.asarray(X)
+    except ValueError as error:
+        raise ValueError("X holds images of different sizes; expected all of one size.") from error
+    if X.ndim not in (3, 4):
+        raise ValueError(
+            f"X has shape {X.shape}; expected (n, height, width) or (n, height, width, channels)."
+        )
+    if len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}; expected at least one image.")
+    return X[..., None] if X.ndim == 3 else X
+
+
+def _pixels(X: np.ndarray) -> np.ndarray:
+    """X in [0, 1]."""
+    if X.dtype.kind == "f" and np.isnan(np.min(X)):
+        raise ValueError("X holds NaN; expected pixels in [0, 1], or uint8.")
+    return to_unit(X).astype(keras.config.floatx(), copy=False)
+
+
+class ALOCC(OutlierMixin, BaseEstimator):
+    """Adversarially learned one-class classifier for images.
+
+    R, an encoder and decoder, learns to reconstruct clean images of one class from noisy
+    ones so well that D, trained against it, takes them for real. What is not of that class
+    R reconstructs badly, and D should see it. Sabokrou et al., "Adversarially Learned
+    One-Class Classifier for Novelty Detection", CVPR 2018, trained step by step as in the
+    published Keras program.
+
+    Parameters
+    ----------
+    epochs : int, default=5
+        Epochs to train.
+    batch_size : int, default=128
+        Images a batch. Batches are taken in order, and what is left over after the last
+        whole batch is never trained on.
+    r_alpha : float, default=0.2
+        Weight of the reconstruction in R's loss (the paper's lambda, there 0.4).
+    noise_sigma : float, default=0.155
+        Standard deviation of the Gaussian noise that R learns to remove. It is added once,
+        before training, and the result clipped to [0, 1].
+    learning_rate : float, default=0.002
+        Of RMSprop.
+    clipvalue : float, default=1.0
+        Every element of a gradient is clipped to [-clipvalue, clipvalue].
+    decay : float, default=1e-8
+        Step t is made at the learning rate learning_rate / (1 + decay * t).
+    gf_dim, df_dim : int, default=16
+        Filters of R's decoder, and of R's encoder and D, in multiples of which they come.
+    decoder : {"upsampling", "transpose"}, default="upsampling"
+        R's decoder: upsampling followed by convolution, as in the published program, or the
+        paper's transposed convolutions.
+    fidelity : {"published", "corrected"}, default="published"
+        "published" does what Keras 2 did, number by number, also where its authors cannot
+        have meant it: D's normalisation statistics never move from 0 and 1. "corrected" is
+        the same algorithm in stock Keras 3: D's statistics are tracked, it scores with them,
+        and R trains against D as it will score.
+    score : {"reconstruction", "d_x", "d_rx"}, default="reconstruction"
+        What tells inliers: minus the mean squared error of R's reconstruction, D(x), or the
+        paper's D(R(x)). The paper's is not the default, for D scores with statistics that
+        are not those it was trained with: as published it ranks the images of the MNIST test
+        set with an AUC that swings between 0.1 and 0.85 from one epoch and seed to the next,
+        where the reconstruction error mostly stays above 0.95. It may be set after ``fit``.
+    select_epoch : {"min_reconstruction", "last"}, default="min_reconstruction"
+        Whose weights are used: the epoch's with the least mean reconstruction loss, as
+        published, or the last one's.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Where ``offset_`` lies. A float: so many of the training images are outliers.
+        "auto": for D, an outlier is what D gives less than 0.5; for the reconstruction error,
+        on whose scale the paper sets no threshold, what is worse than the training images'
+        third quartile by more than 1.5 times their interquartile range (Tukey's fence).
+    steps_per_execution : int or "auto", default="auto"
+        Updates that one call of a TensorFlow graph runs, at most an epoch. 1 trains by
+        ``train_on_batch``, as the published program does, with the same numbers within
+        float error. "auto" takes as many as have their images in 16 MiB.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights and noise: same seed, same numbers (on a GPU after
+        ``tf.config.experimental.enable_op_determinism()``).
+    verbose : int, default=0
+        1 shows a progress bar with the losses.
+
+    Attributes
+    ----------
+    generator_, discriminator_, adversarial_model_ : keras.Model
+        R, D, and D behind R, with the weights of ``epoch_``.
+    history_ : DataFrame
+        A row an update: d_loss_real, d_loss_fake, and g_loss, g_loss_reconstruction,
+        g_loss_validity of R's second step (the total is r_alpha times the reconstruction's
+        plus the validity's); epoch, from 0.
+    epoch_ : int
+        The epoch in use, from 0.
+    epoch_weights_ : list of dict
+        The weights after every epoch, ``{"R": [...], "D": [...]}``, for :meth:`use_epoch`.
+        Empty in a loaded detector.
+    offsets_ : dict of str to float
+        For each score: below it are outliers.
+    offset_ : float
+        That of the parameter ``score``.
+    image_shape_ : (height, width, channels)
+        Of the training images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from alocc import ALOCC
+    >>> X = np.random.default_rng(0).random((64, 16, 16))
+    >>> detector = ALOCC(epochs=1, batch_size=32, gf_dim=2, df_dim=2, random_state=0)
+    >>> detector.fit(X).score_samples(X).shape
+    (64,)
+    >>> detector.reconstruct(X).shape
+    (64, 16, 16)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "r_alpha": [Interval(Real, 0, None, closed="left")],
+        "noise_sigma": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "clipvalue": [Interval(Real, 0, None, closed="neither")],
+        "decay": [Interval(Real, 0, None, closed="left")],
+        "gf_dim": [Interval(Integral, 1, None, closed="left")],
+        "df_dim": [Interval(Integral, 1, None, closed="left")],
+        "decoder": [StrOptions(set(networks.DECODERS))],
+        "fidelity": [StrOptions(set(networks.FIDELITIES))],
+        "score": [StrOptions(set(SCORES))],
+        "select_epoch": [StrOptions({"min_reconstruction", "last"})],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        epochs=5,
+        *,
+        batch_size=128,
+        r_alpha=0.2,
+        noise_sigma=0.155,
+        learning_rate=0.002,
+        clipvalue=1.0,
+        decay=1e-8,
+        gf_dim=16,
+        df_dim=16,
+        decoder="upsampling",
+        fidelity="published",
+        score="reconstruction",
+        select_epoch="min_reconstruction",
+        contamination="auto",
+        steps_per_execution="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.r_alpha = r_alpha
+        self.noise_sigma = noise_sigma
+        self.learning_rate = learning_rate
+        self.clipvalue = clipvalue
+        self.decay = decay
+        self.gf_dim = gf_dim
+        self.df_dim = df_dim
+        self.decoder = decoder
+        self.fidelity = fidelity
+        self.score = score
+        self.select_epoch = select_epoch
+        self.contamination = contamination
+        self.steps_per_execution = steps_per_execution
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y=None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint_dir: str | os.PathLike | None = None,
+    ) -> Self:
+        """Train R and D on images of the target class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images, uint8 in 0..255 or float in [0, 1], from 16 x 16, grey or in colour.
+        y : ignored
+            There for scikit-learn's convention.
+        callbacks : sequence of keras.callbacks.Callback, default=()
+            Called as in Keras after every epoch, with the epoch's mean losses under the
+            names of the columns of ``history_``. Their model is the adversarial model, with
+            the weights of that epoch; training ends where they set its ``stop_training``.
+        checkpoint_dir : path-like, optional
+            Folder, made where it is missing, for the weights after every epoch:
+            ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If X has another rank, images of different sizes, smaller than 16 x 16 or with
+            other than 1 or 3 channels, fewer of them than a batch, pixels outside of [0, 1],
+            NaN, or another type than uint8 and float.
+        TypeError
+            If callbacks holds something else.
+        """
+        X = _check_images(X)
+        image_shape = X.shape[1:]
+        networks.check_image_shape(image_shape)
+        if len(X) < self.batch_size:
+            raise ValueError(
+                f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
+                " would be full. Expected more images, or a smaller batch_size."
+            )
+        X = _pixels(X)
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
+                )
+        if checkpoint_dir is not None:
+            checkpoint_dir = Path(checkpoint_dir)
+            checkpoint_dir.mkdir(parents=True, exist_ok=True)
+
+        seed = check_random_state(self.random_state).randint(2**31)
+        r_seed, d_seed, noise_seed = np.random.default_rng(seed).integers(2**31, size=3)
+        noisy = add_noise(X, self.noise_sigma, int(noise_seed)).astype(X.dtype, copy=False)
+        ingredients = networks.FIDELITIES[self.fidelity]
+        models = networks.combine(
+            networks.build_generator(
+                image_shape, self.gf_dim, self.df_dim, self.decoder, ingredients, int(r_seed)
+            ),
+            networks.build_discriminator(image_shape, self.df_dim, ingredients, int(d_seed)),
+            ingredients,
+        )
+        networks.compile_models(
+            models, self.r_alpha, self.learning_rate, self.clipvalue, self.decay, ingredients
+        )
+        epoch_weights = []
+
+        def keep_weights(epoch: int, logs: dict) -> None:
+            pair = {"R": models.generator, "D": models.discriminator}
+            epoch_weights.append({name: model.get_weights() for name, model in pair.items()})
+            if checkpoint_dir is not None:
+                for name, model in pair.items():
+                    _write_weights(model, checkpoint_dir / f"epoch_{epoch:02d}_{name}.weights.h5")
+
+        history = training.train(
+            models,
+            X,
+            noisy,
+            batch_size=self.batch_size,
+            n_epochs=self.epochs,
+            steps_per_execution=self.steps_per_execution,
+            callbacks=callbacks,
+            on_epoch=keep_weights,
+            verbose=self.verbose,
+        )
+        if not np.isfinite(history.to_numpy()).all():
+            bad = history.index[~np.isfinite(history).all(axis=1)][0]
+            warnings.warn(
+                f"The losses are not finite from update {bad} on. Use a smaller learning rate"
+                f" than learning_rate={self.learning_rate}.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+        self.generator_, self.discriminator_ = models.generator, models.discriminator
+        self.adversarial_model_ = models.adversarial_model
+        self.image_shape_ = image_shape
+        self.history_ = history
+        self.epoch_weights_ = epoch_weights
+        epoch = len(epoch_weights) - 1
+        if self.select_epoch == "min_reconstruction":
+            loss = history.groupby("epoch")["g_loss_reconstruction"].mean()
+            epoch = int(loss.fillna(np.inf).idxmin())
+        return self.use_epoch(epoch, X)
+
+    def use_epoch(self, epoch: int, X) -> Self:
+        """Take the weights of another epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+        X : array-like, as in :meth:`fit`
+            The training images, from which the offsets are found anew.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the weights of such an epoch are not there: they are not saved.
+        """
+        check_is_fitted(self)
+        if not 0 <= epoch < len(self.epoch_weights_):
+            raise ValueError(
+                f"epoch={epoch}; the weights of {len(self.epoch_weights_)} epochs are kept,"
+                " counted from 0."
+            )
+        for name, weights in self.epoch_weights_[epoch].items():
+            getattr(self, MODELS[name]).set_weights(weights)
+        self.epoch_ = epoch
+        self.offsets_ = {score: self._find_offset(score, X) for score in SCORES}
+        return self
+
+    def _find_offset(self, score: str, X) -> float:
+        if self.contamination == "auto" and score != "reconstruction":
+            return 0.5
+        scores = self.score_samples(X, score)
+        if self.contamination != "auto":
+            return float(np.percentile(scores, 100 * self.contamination))
+        low, high = np.percentile(scores, [25, 75])
+        return float(low - 1.5 * (high - low))
+
+    @property
+    def offset_(self) -> float:
+        """Scores below it are outliers'."""
+        check_is_fitted(self)
+        return self.offsets_[self.score]
+
+    def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Apply a function to the images X, some at a time."""
+        check_is_fitted(self)
+        X = _check_images(X)
+        if X.shape[1:] != self.image_shape_:
+            raise ValueError(
+                f"X has images of shape {X.shape[1:]} (height, width, channels); ALOCC was fitted"
+                f" on {self.image_shape_}."
+            )
+        step = max(1, BLOCK_PIXELS // (X.shape[1] * X.shape[2]))
+        return np.concatenate([function(_pixels(X[i : i + step])) for i in range(0, len(X), step)])
+
+    def reconstruct(self, X) -> np.ndarray:
+        """R(x), the images as R reconstructs them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images like those of :meth:`fit`. No noise is added.
+
+        Returns
+        -------
+        ndarray of the shape of X, of Keras's default float type
+            In [0, 1].
+        """
+        images = self._by_block(X, lambda x: self.generator_(x, training=False).numpy())
+        return images.reshape(np.shape(X))
+
+    def score_samples(self, X, score: str | None = None) -> np.ndarray:
+        """Score images, the higher the more normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images like those of :meth:`fit`. No noise is added.
+        score : {"reconstruction", "d_x", "d_rx"}, optional
+            Minus the mean squared error of the reconstruction, D(x), or D(R(x)) (section
+            3.3, equation 6). By default the parameter ``score``.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            In [-1, 0] for the reconstruction, in [0, 1] for D.
+
+        Raises
+        ------
+        ValueError
+            If there is no such score, or for images of another shape or other pixels than
+            those :meth:`fit` takes.
+        """
+        score = self.score if score is None else score
+        if score not in SCORES:
+            raise ValueError(f"score is {score!r}; expected one of {SCORES}.")
+
+        def block(x: np.ndarray) -> np.ndarray:
+            seen = x if score == "d_x" else self.generator_(x, training=False)
+            if score == "reconstruction":
+                return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
+            return self.discriminator_(seen, training=False).numpy().ravel().astype(np.float64)
+
+        return self._by_block(X, block)
+
+    def decision_function(self, X) -> np.ndarray:
+        """Score X against the threshold: ``score_samples(X) - offset_``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images like those of :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Negative for outliers.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X) -> np.ndarray:
+        """Tell inliers from outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, height, width) or (n, height, width, channels)
+            Images like those of :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,), int
+            1 for an inlier, -1 for an outlier.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __getstate__(self):
+        # A copy of the adversarial model would have an R and a D of its own.
+        state = {k: v for k, v in super().__getstate__().items() if k != "adversarial_model_"}
+        fitted = set(MODELS.values()) & set(state)
+        return {**state, **{name: _uncompiled(state[name]) for name in fitted}}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "generator_" in state:
+            self._combine()
+
+    def _combine(self) -> None:
+        ingredients = networks.FIDELITIES[self.fidelity]
+        models = networks.combine(self.generator_, self.discriminator_, ingredients)
+        self.adversarial_model_ = models.adversarial_model
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the fitted detector into one file.
+
+        Parameters
+        ----------
+        path : path-like
+            A zip archive: ``detector.json`` (parameters), ``R.keras`` and ``D.keras`` (the
+            models of the epoch in use, without optimizer) and ``history.csv``. It appears
+            whole or not at all. A ``random_state`` that is not an int is not kept.
+        """
+        check_is_fitted(self)
+        path = Path(path)
+        params = self.get_params()
+        if not isinstance(params["random_state"], Integral):
+            params["random_state"] = None
+        settings = {
+            "format": FILE_FORMAT,
+            "class": type(self).__name__,
+            "params": params,
+            "image_shape_": self.image_shape_,
+            "epoch_": self.epoch_,
+            "offsets_": self.offsets_,
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        }
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            folder = Path(folder)
+            text = json.dumps(settings, indent=1, default=lambda number: number.item())
+            (folder / "detector.json").write_text(text)
+            self.history_.to_csv(folder / "history.csv")
+            for name, attribute in MODELS.items():
+                _uncompiled(getattr(self, attribute)).save(folder / f"{name}.keras")
+            members = list(folder.iterdir())
+            with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+                for member in members:
+                    archive.write(member, member.name)
+            os.replace(folder / "detector.zip", path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Read a detector that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. Nothing in it is unpickled.
+
+        Returns
+        -------
+        ALOCC
+            A fitted detector whose scores equal the saved one's bit for bit.
+
+        Raises
+        ------
+        ValueError
+            If the file is no saved detector.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+                settings = json.loads(archive.read("detector.json"))
+                if settings["class"] != cls.__name__ or settings["format"] != FILE_FORMAT:
+                    raise ValueError(
+                        f"{path} holds a {settings['class']} in format {settings['format']};"
+                        f" expected a {cls.__name__} in format {FILE_FORMAT}."
+                    )
+                detector = cls(**settings["params"])
+                for name, attribute in MODELS.items():
+                    file = archive.extract(f"{name}.keras", folder)
+                    setattr(detector, attribute, keras.saving.load_model(file))
+                with archive.open("history.csv") as file:
+                    # Python's float, as pandas' own need not give the last digit back.
+                    exact = dict.fromkeys(training.LOSSES, float)
+                    history = pd.read_csv(file, index_col="update", converters=exact)
+        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
+        detector._combine()
+        detector.image_shape_ = tuple(settings["image_shape_"])
+        detector.history_ = history
+        detector.epoch_ = settings["epoch_"]
+        detector.epoch_weights_ = []
+        detector.offsets_ = settings["offsets_"]
+        return detector
+
+
+def _uncompiled(model: keras.Model) -> keras.Model:
+    """Copy a model without its optimizer, which holds the other model's variables too."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _write_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights, so that the file appears whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        _uncompiled(model).save_weights(Path(folder) / path.name)
+        os.replace(Path(folder) / path.name, path)

@@ -1,0 +1,220 @@
+"""Training of ALOCC: the published update, and the loop around it.
+
+The update is written once, in terms of a function that takes a compiled Keras model and a
+batch. It enters by one of two doors: by ``train_on_batch``, as in the published program, or
+traced into a graph that runs many updates a call with the same models' ``train_step``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from alocc.networks import Networks
+
+Step = Callable[[keras.Model, tf.Tensor, object], dict]
+
+LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
+EXECUTION_BYTES = 16 * 2**20  # of images handed to one execution of the graph by "auto"
+
+
+def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple:
+    """One update of R and D (Sabokrou et al., 2018, equations 1 to 4).
+
+    D takes a step on the batch and another on R's output; then R takes two through the
+    frozen D, for its reconstruction and for D's approval.
+
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models.
+    train : callable
+        Takes (model, x, y), makes a step and returns Keras's logs.
+    x : Tensor of shape (B, height, width, channels)
+        The batch.
+    z : Tensor of the same shape
+        Its noisy copy.
+
+    Returns
+    -------
+    tuple of scalars
+        In the order of ``LOSSES``; those of R are of its second step.
+    """
+    ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
+    fake = networks.generator(z, training=False)
+    d_loss_real = train(networks.discriminator, x, ones)["loss"]
+    d_loss_fake = train(networks.discriminator, fake, zeros)["loss"]
+    train(networks.adversarial_model, z, [x, ones])
+    g_loss = train(networks.adversarial_model, z, [x, ones])
+    return (
+        d_loss_real,
+        d_loss_fake,
+        g_loss["loss"],
+        g_loss["reconstruction_loss"],
+        g_loss["validity_loss"],
+    )
+
+
+def train_on_batch(model: keras.Model, x: tf.Tensor, y) -> dict:
+    """Step of the first door: Keras's own call, outside any graph of ours."""
+    return model.train_on_batch(x, y, return_dict=True)
+
+
+def train_step(model: keras.Model, x: tf.Tensor, y) -> dict:
+    """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
+    model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
+    return model.train_step((x, y))
+
+
+def by_batch(networks: Networks) -> Callable:
+    """Open the first door: every step goes through ``train_on_batch``.
+
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models.
+
+    Returns
+    -------
+    callable
+        Takes x and z, see :func:`fused`.
+    """
+
+    def execute(x, z):
+        pairs = zip(tf.convert_to_tensor(x), tf.convert_to_tensor(z))
+        return np.array([update(networks, train_on_batch, *pair) for pair in pairs])
+
+    return execute
+
+
+def fused(networks: Networks, batch_size: int) -> Callable:
+    """Open the second door: a graph that runs the same update many times a call.
+
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models.
+    batch_size : int
+        B.
+
+    Returns
+    -------
+    callable
+        Takes x and z, batches of images and their noisy copies, (M, B, height, width,
+        channels). Returns the losses of the M updates, (M, 5).
+    """
+    dtype = networks.generator.inputs[0].dtype
+    shape = (None, batch_size, *networks.generator.input_shape[1:])
+    signature = [tf.TensorSpec(shape, dtype)] * 2
+
+    # Plain graph: XLA's convolutions are slower than TensorFlow's own.
+    @tf.function(input_signature=signature)
+    def execute(x, z):
+        n_updates = tf.shape(x)[0]
+        losses = tf.TensorArray(dtype, n_updates, element_shape=(len(LOSSES),))
+        for i in tf.range(n_updates):
+            losses = losses.write(i, tf.stack(update(networks, train_step, x[i], z[i])))
+        return losses.stack()
+
+    return execute
+
+
+def updates_per_execution(
+    steps_per_execution: int | str, batches_per_epoch: int, bytes_per_update: int
+) -> int:
+    """How many updates one call of a door runs: at most an epoch.
+
+    Parameters
+    ----------
+    steps_per_execution : int or "auto"
+        "auto" takes as many as have their images in 16 MiB: the call's own cost has long
+        vanished by then, the progress bar still moves, and the device need not hold all.
+    batches_per_epoch : int
+        Updates of an epoch.
+    bytes_per_update : int
+        Of the images of one update.
+    """
+    if steps_per_execution == "auto":
+        steps_per_execution = EXECUTION_BYTES // bytes_per_update
+    return max(1, min(steps_per_execution, batches_per_epoch))
+
+
+def train(
+    networks: Networks,
+    x: np.ndarray,
+    z: np.ndarray,
+    *,
+    batch_size: int,
+    n_epochs: int,
+    steps_per_execution: int | str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    on_epoch: Callable[[int, dict], None] | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
+    """Train R and D update by update, by either door.
+
+    Batches are taken in order and never reshuffled; the last is dropped where it is not full.
+
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models; trained in place.
+    x, z : ndarray of shape (n, height, width, channels), Keras's default float type
+        Images, and their noisy copies, in [0, 1].
+    batch_size : int
+        B, at most n.
+    n_epochs : int
+        Epochs to train.
+    steps_per_execution : int or "auto"
+        1 enters by ``train_on_batch``, anything else by the graph.
+    callbacks : sequence of keras.callbacks.Callback
+        Called around every epoch, at its end with the means of its losses. They see the
+        adversarial model, and may set its ``stop_training``.
+    on_epoch : callable, optional
+        Given the epoch's number, from 0, and the means of its losses, before the callbacks.
+    verbose : {0, 1}, default=0
+        Show a progress bar.
+
+    Returns
+    -------
+    DataFrame
+        A row an update: the columns ``LOSSES``, and epoch, from 0.
+    """
+    m = len(x) // batch_size
+    x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])
+    z = z[: m * batch_size].reshape(x.shape)
+    n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
+    execute = by_batch(networks) if steps_per_execution == 1 else fused(networks, batch_size)
+
+    model = networks.adversarial_model
+    callback_list = keras.callbacks.CallbackList(
+        list(callbacks), model=model, epochs=n_epochs, steps=m, verbose=0
+    )
+    model.stop_training = False
+    callback_list.on_train_begin()
+    history = []
+    for epoch in range(n_epochs):
+        if verbose:
+            print(f"Epoch {epoch + 1}/{n_epochs}")
+        progress = keras.utils.Progbar(m, verbose=verbose, stateful_metrics=LOSSES)
+        callback_list.on_epoch_begin(epoch)
+        losses = np.empty((m, len(LOSSES)))
+        for start in range(0, m, n_together):
+            stop = min(start + n_together, m)
+            callback_list.on_train_batch_begin(start)
+            losses[start:stop] = execute(x[start:stop], z[start:stop])
+            callback_list.on_train_batch_end(stop - 1, dict(zip(LOSSES, losses[stop - 1])))
+            progress.update(stop, list(zip(LOSSES, losses[:stop].mean(axis=0))))
+        logs = dict(zip(LOSSES, losses.mean(axis=0).tolist()))
+        history.append(pd.DataFrame(losses, columns=LOSSES).assign(epoch=epoch))
+        if on_epoch is not None:
+            on_epoch(epoch, logs)
+        callback_list.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    callback_list.on_train_end()
+    return pd.concat(history, ignore_index=True).rename_axis("update")

@@ -1,0 +1,361 @@
+import inspect
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from alocc import cli
+
+TINY = ["--epoch", "1", "--batch_size", "16", "--train_size", "32", "--gf_dim", "2"]
+TINY += ["--df_dim", "2", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Output folder of a small training run, and what it said."""
+    output = tmp_path_factory.mktemp("cli") / "run"
+    status, out, err = run("train", "--dataset", "digits", *TINY, "--output", output)
+    assert status == 0, err
+    return output, out
+
+
+def run(*arguments):
+    """Exit status, stdout and stderr of a command."""
+    import contextlib
+    import io
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            status = exit.code
+    return status, out.getvalue(), err.getvalue()
+
+
+def write_image(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def write_classes(folder, names, n=3, shape=(28, 28)):
+    rng = np.random.default_rng(0)
+    for name in names:
+        for i in range(n):
+            image = rng.integers(0, 256, shape, dtype=np.uint8)
+            write_image(folder / name / f"{i}.png", image)
+    return folder
+
+
+def assert_fails(arguments, *messages):
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert out == "" or "error" not in out
+    *warned, told = err.splitlines()
+    assert told.startswith("alocc: error: ")
+    assert all(line.startswith("alocc: warning: ") for line in warned)
+    for message in messages:
+        assert message in err
+
+
+class TestHelp:
+    def test_answers_at_once_without_importing_anything_heavy(self):
+        code = (
+            "import sys, alocc.cli\n"
+            "try: alocc.cli.main(['--help'])\n"
+            "except SystemExit: pass\n"
+            "heavy = {'tensorflow', 'keras', 'numpy', 'pandas', 'sklearn', 'matplotlib'}\n"
+            "print(heavy & set(sys.modules))"
+        )
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert time.perf_counter() - start < 5  # generous: 0.1 s on an idle machine
+        assert done.stdout.strip().endswith("set()")
+
+    @pytest.mark.parametrize("command", ["train", "test", "score"])
+    def test_every_option_is_explained(self, command):
+        status, out, _ = run(command, "--help")
+        assert status == 0
+        assert "None" not in out
+
+    def test_defaults_are_those_of_the_detector(self):
+        from alocc.detector import ALOCC
+
+        args = vars(cli.build_parser().parse_args(["train", "--output", "x"]))
+        args["epochs"] = args.pop("epoch")
+        for name, parameter in inspect.signature(ALOCC).parameters.items():
+            if name in args:
+                assert args[name] == parameter.default, name
+
+    def test_a_command_is_needed(self):
+        assert run()[0] == 2
+
+
+class TestTrain:
+    def test_writes_everything_it_says(self, trained):
+        output, out = trained
+        assert {file.name for file in output.iterdir()} == {
+            "history.csv",
+            "scores.csv",
+            "settings.json",
+            cli.MODEL_FILE,
+            "reconstruction_loss.png",
+            "training_images.png",
+            "reconstructions.png",
+            "discriminator_scores.png",
+        }
+        assert [file.name for file in output.parent.iterdir()] == ["run"]
+        assert "not MNIST" in out
+
+    def test_last_line_holds_the_aucs(self, trained):
+        output, out = trained
+        line = out.strip().splitlines()[-1]
+        settings = json.loads((output / "settings.json").read_text())
+        assert line.startswith("AUC on 360 test images, 324 of them outliers: reconstruction ")
+        for name, auc in settings["auc"].items():
+            assert f"{cli.SCORE_LABELS[name]} {auc:.4f}" in line
+
+    def test_progress_shows_the_losses(self, trained):
+        assert "d_loss_real" in trained[1]
+
+    def test_tables_have_a_row_an_update_and_a_row_an_image(self, trained):
+        history = pd.read_csv(trained[0] / "history.csv")
+        assert len(history) == 2
+        assert {"update", "d_loss_real", "g_loss_reconstruction", "epoch"} <= set(history)
+        scores = pd.read_csv(trained[0] / "scores.csv")
+        assert len(scores) == 360
+        assert {"row", "label", "reconstruction", "d_x", "d_rx", "prediction"} <= set(scores)
+        np.testing.assert_array_equal(scores.is_outlier, scores.label != 1)
+
+    def test_settings_repeat_the_command(self, trained):
+        settings = json.loads((trained[0] / "settings.json").read_text())
+        assert settings["arguments"]["r_alpha"] == 0.2
+        assert settings["arguments"]["seed"] == 3
+        assert settings["target"] == "1"
+        assert settings["n_train"] == 32
+        assert "not MNIST" in settings["data"]
+
+    def test_the_same_seed_gives_the_same_scores_quietly(self, trained, tmp_path):
+        arguments = ["train", "--dataset", "digits", *TINY, "--quiet"]
+        status, out, _ = run(*arguments, "--output", tmp_path / "again")
+        assert status == 0
+        assert out.count("\n") == 1
+        again = pd.read_csv(tmp_path / "again" / "scores.csv")
+        pd.testing.assert_frame_equal(
+            again, pd.read_csv(trained[0] / "scores.csv"), rtol=1e-4, atol=1e-6
+        )
+
+    def test_a_folder_without_labels_is_trained_on_whole(self, tmp_path):
+        write_classes(tmp_path, ["images"], 17, (20, 24, 3))
+        output = tmp_path / "run"
+        output.mkdir()
+        (output / "notes.txt").write_text("mine")
+        (output / "history.csv").write_text("old")
+        status, out, err = run(
+            "train", "--dataset", tmp_path / "images", *TINY, "--output", output,
+            "--checkpoint_dir", tmp_path / "checkpoints", "--contamination", "0.1",
+        )  # fmt: skip
+        assert status == 0, err
+        assert out.strip().splitlines()[-1].startswith("trained; ")
+        scores = pd.read_csv(output / "scores.csv")
+        assert len(scores) == 17
+        assert scores.file[2].endswith("2.png")
+        assert "is_outlier" not in scores
+        assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+        # of the folder that was there, files of the same name are replaced and others kept
+        assert (output / "notes.txt").read_text() == "mine"
+        assert len(pd.read_csv(output / "history.csv")) == 1
+
+    def split(self, folder, *options):
+        args = cli.build_parser().parse_args(
+            ["train", "--dataset", str(folder), "--output", "x", *options]
+        )
+        return cli._split(cli._load(args, None, None), args)
+
+    @pytest.mark.parametrize("train", ["train", "train/good"])
+    def test_folders_train_and_test_are_the_parts(self, tmp_path, train):
+        write_classes(tmp_path, [train], 4)
+        write_classes(tmp_path, ["test/good", "test/bad"], 2)
+        split = self.split(tmp_path, "--attention_label", "good")
+        assert len(split.X_train) == 4
+        assert split.labels.tolist() == ["good", "good", "bad", "bad"]
+        assert split.is_outlier.tolist() == [False, False, True, True]
+        assert all(label in file for label, file in zip(split.labels, split.file))
+
+    def test_classes_without_a_test_part_are_held_out(self, tmp_path):
+        write_classes(tmp_path, ["cat", "dog"], 10)
+        split = self.split(tmp_path, "--attention_label", "dog", "--outlier_share", "0.5")
+        assert len(split.X_train) == 8
+        assert split.labels.tolist() == ["dog", "dog", "cat", "cat"]
+
+    def test_a_single_class_is_trained_on_whole(self, tmp_path):
+        write_classes(tmp_path, ["good"], 4)
+        split = self.split(tmp_path)
+        assert len(split.X_train) == len(split.X_test) == 4
+        assert split.is_outlier is None
+
+    def test_a_test_part_without_classes_is_an_error(self, tmp_path):
+        write_classes(tmp_path, ["train/a", "train/b", "test"])
+        with pytest.raises(cli.UserError, match="test has none"):
+            self.split(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--attention_label", "12"], "target='12' is not among the labels of y: 0, 1, 2"),
+            (["--epoch", "0"], "--epoch 0: expected 1 or more"),
+            (["--train_size", "0"], "--train_size 0"),
+            (["--input_height", "8"], "--input_height 8: expected 16 or more"),
+            (["--outlier_share", "1.5"], "outlier_share=1.5"),
+            (["--c_dim", "3"], "digits is grey"),
+            (["--dataset", "cifar"], "'cifar' is neither 'mnist' nor 'digits' nor a folder"),
+            (["--dataset", "mnist", "--dataset_address", "nowhere"], "'nowhere' does not exist"),
+        ],
+    )
+    def test_bad_arguments_are_one_line_and_leave_nothing(self, tmp_path, options, message):
+        assert_fails(
+            ["train", "--dataset", "digits", *options, "--output", tmp_path / "run"], message
+        )
+        assert list(tmp_path.iterdir()) == []
+
+    def test_fewer_images_than_a_batch_leave_nothing(self, tmp_path):
+        options = ["--dataset", "digits", "--train_size", "5", "--batch_size", "16", "--quiet"]
+        status, _, err = run("train", *options, "--output", tmp_path / "run")
+        assert status == 2
+        assert err.startswith("alocc: error: X holds 5 images, fewer than batch_size=16")
+        assert err.count("\n") == 1
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_output_that_cannot_be_is_told_first(self, tmp_path):
+        (tmp_path / "file").touch()
+        command = ["train", "--dataset", "digits", "--output"]
+        assert_fails([*command, tmp_path / "file"], "is a file, expected a folder")
+        assert_fails([*command, tmp_path / "no" / "run"], "there is no folder")
+
+    def test_a_folder_of_classes_wants_to_know_which(self, tmp_path):
+        write_classes(tmp_path / "data", ["cat", "dog"])
+        command = ["train", "--dataset", tmp_path / "data", "--output", tmp_path / "run"]
+        assert_fails(command, "--attention_label is needed", "cat, dog")
+        assert_fails([*command, "--attention_label", "cow"], "cat, dog")
+
+    def test_a_label_for_a_folder_without_labels_is_an_error(self, tmp_path):
+        write_classes(tmp_path, ["images"])
+        command = ["train", "--dataset", tmp_path / "images", "--output", tmp_path / "run"]
+        assert_fails([*command, "--attention_label", "1"], "the images have no labels")
+
+    def test_an_interruption_leaves_nothing(self, tmp_path, monkeypatch):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli, "_load", interrupt)
+        status, _, err = run("train", "--output", tmp_path / "run")
+        assert status == 130
+        assert "interrupted" in err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_warnings_are_one_line(self, tmp_path, monkeypatch):
+        from alocc import datasets
+
+        def offline(download):
+            raise datasets.DatasetUnavailableError("no network.")
+
+        monkeypatch.setattr(datasets, "_mnist_by_keras", offline)
+        _, _, err = run("train", "--attention_label", "12", "--output", tmp_path / "run")
+        assert err.splitlines()[0].startswith("alocc: warning: NOT MNIST: no network.")
+        assert len(err.splitlines()) == 2
+
+
+class TestTest:
+    def test_prints_the_aucs_and_the_tutorials_test(self, trained, tmp_path):
+        status, out, err = run(
+            "test", "--model", trained[0], "--dataset", "digits", "--output", tmp_path / "test"
+        )
+        assert status == 0, err
+        settings = json.loads((trained[0] / "settings.json").read_text())
+        last = out.strip().splitlines()[-1]
+        for name, auc in settings["auc"].items():
+            assert f"{cli.SCORE_LABELS[name]} {auc:.4f}" in last
+        tutorial = pd.read_csv(tmp_path / "test" / "tutorial.csv")
+        assert tutorial.label.tolist() == list(range(10))
+        assert f"{tutorial.reconstruction_loss[3]:.4f}" in out
+        assert (tmp_path / "test" / "scores.csv").exists()
+
+    def test_takes_a_share_of_outliers_and_writes_nothing_unasked(self, trained, tmp_path):
+        status, out, _ = run(
+            "test", "--model", trained[0] / cli.MODEL_FILE, "--dataset", "digits",
+            "--outlier_share", "0.5", "--attention_label", "4", "--quiet",
+        )  # fmt: skip
+        assert status == 0
+        n, n_outliers = [int(word) for word in out.splitlines()[-1].split() if word.isdigit()]
+        assert n == 2 * n_outliers
+
+    def test_a_model_that_is_none_is_an_error(self, tmp_path):
+        assert_fails(["test", "--model", tmp_path / "no"], "there is no file")
+        (tmp_path / "bad.keras").write_text("not a model")
+        assert_fails(["test", "--model", tmp_path / "bad.keras"], "is not a saved ALOCC model")
+
+    def test_images_without_labels_are_an_error(self, trained, tmp_path):
+        folder = write_classes(tmp_path, ["images"]) / "images"
+        assert_fails(["test", "--model", trained[0], "--dataset", folder], "takes labelled images")
+
+
+class TestScore:
+    def test_scores_a_folder_of_any_size(self, trained, tmp_path):
+        folder = write_classes(tmp_path, ["images"], 3, (40, 30, 3)) / "images"
+        status, out, err = run(
+            "score", folder, "--model", trained[0], "--output", tmp_path / "scores.csv"
+        )
+        assert status == 0, err
+        scores = pd.read_csv(tmp_path / "scores.csv")
+        assert len(scores) == 3
+        assert scores.file[0].endswith("0.png")
+        assert set(scores.prediction) <= {-1, 1}
+        assert "3 images scored" in out
+        assert {file.name for file in tmp_path.iterdir()} == {"images", "scores.csv"}
+
+    def test_scores_an_array_as_train_did(self, trained, tmp_path):
+        from alocc.datasets import load_digits_28
+
+        X = load_digits_28().test_data
+        np.save(tmp_path / "X.npy", X)
+        np.savez(tmp_path / "X.npz", X=X, y=np.zeros(3))
+        expected = pd.read_csv(trained[0] / "scores.csv").sort_values("row")
+        for arguments in (["X.npy"], ["X.npz", "--array", "X"]):
+            status, out, err = run(
+                "score", tmp_path / arguments[0], *arguments[1:], "--model", trained[0]
+            )
+            assert status == 0, err
+            (tmp_path / "out.csv").write_text(out)
+            scores = pd.read_csv(tmp_path / "out.csv")
+            np.testing.assert_allclose(
+                scores.reconstruction, expected.reconstruction, rtol=1e-4, atol=1e-6
+            )
+
+    def test_arrays_of_another_size_are_resized_with_a_warning(self, trained, tmp_path):
+        np.save(tmp_path / "X.npy", np.zeros((2, 14, 14), np.uint8))
+        status, out, err = run("score", tmp_path / "X.npy", "--model", trained[0])
+        assert status == 0
+        assert out.count("\n") == 3
+        assert "resized to the model's 28 x 28" in err
+
+    def test_bad_input_is_one_line_and_leaves_nothing(self, trained, tmp_path):
+        np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
+        np.save(tmp_path / "flat.npy", np.zeros(5))
+        np.save(tmp_path / "range.npy", np.full((2, 28, 28), 7.0))
+        (tmp_path / "text.npy").write_text("no array")
+        before = set(tmp_path.iterdir())
+        end = ["--model", trained[0], "--output", tmp_path / "scores.csv"]
+        assert_fails(["score", tmp_path / "nowhere", *end], "does not exist")
+        assert_fails(["score", tmp_path / "two.npz", *end], "several arrays", "a, b")
+        assert_fails(["score", tmp_path / "two.npz", "--array", "c", *end], "holds a, b")
+        assert_fails(["score", tmp_path / "text.npy", *end], "not a readable npy or npz file")
+        assert_fails(["score", tmp_path / "flat.npy", *end])
+        assert_fails(["score", tmp_path / "range.npy", *end])
+        assert set(tmp_path.iterdir()) == before

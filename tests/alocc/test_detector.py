@@ -1,0 +1,371 @@
+"""ALOCC, the scikit-learn outlier detector."""
+
+import copy
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone, is_outlier_detector
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+
+import alocc
+from alocc import ALOCC, detector
+
+PARAMS = {"batch_size": 16, "gf_dim": 2, "df_dim": 2, "steps_per_execution": 1, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def X():
+    """Bright discs of several sizes."""
+    rng = np.random.default_rng(0)
+    distance = np.hypot(*(np.mgrid[:18, :16] - np.array([9, 8])[:, None, None]))
+    images = distance < rng.uniform(3, 7, (40, 1, 1))
+    return (0.8 * images + 0.1 * rng.random(images.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fitted(X):
+    return ALOCC(epochs=3, **PARAMS).fit(X)
+
+
+def test_the_package_waits_with_tensorflow_until_the_detector_is_asked_for():
+    code = "import sys, alocc; assert 'tensorflow' not in sys.modules; assert 'ALOCC' in dir(alocc)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="SOGAAL"):
+        _ = alocc.SOGAAL
+
+
+def test_is_a_scikit_learn_outlier_detector():
+    model = ALOCC(epochs=2, r_alpha=0.4)
+    assert is_outlier_detector(model)
+    assert clone(model).get_params() == model.get_params()
+    assert model.set_params(score="d_x").score == "d_x"
+    assert "r_alpha=0.4" in repr(model)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda m, X: m.score_samples(X),
+        lambda m, X: m.predict(X),
+        lambda m, X: m.decision_function(X),
+        lambda m, X: m.reconstruct(X),
+        lambda m, X: m.use_epoch(0, X),
+        lambda m, X: m.save("never.alocc"),
+    ],
+)
+def test_before_fit_it_says_so(use, X):
+    with pytest.raises(NotFittedError):
+        use(ALOCC(), X)
+    assert not hasattr(ALOCC(), "offset_")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("r_alpha", -1.0),
+        ("noise_sigma", -0.1),
+        ("learning_rate", 0.0),
+        ("clipvalue", 0),
+        ("decay", -1),
+        ("gf_dim", 0),
+        ("df_dim", 1.5),
+        ("decoder", "deconv"),
+        ("fidelity", "faithful"),
+        ("score", "mse"),
+        ("select_epoch", "best"),
+        ("contamination", 0.7),
+        ("steps_per_execution", 0),
+        ("random_state", "seed"),
+        ("verbose", "yes"),
+    ],
+)
+def test_parameters_are_checked_in_fit(name, value, X):
+    with pytest.raises(InvalidParameterError, match=name):
+        ALOCC(**{name: value}).fit(X)
+
+
+def with_pixel(X, value):
+    X = X.copy()
+    X[1, 2, 3] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: with_pixel(X, 1.5), r"to 1.5, expected pixels in \[0, 1\]"),
+        (lambda X: with_pixel(X, -0.5), r"-0.5"),
+        (lambda X: with_pixel(X, np.nan), "NaN"),
+        (lambda X: with_pixel(X, np.inf), "inf"),
+        (lambda X: X.reshape(len(X), -1), r"shape \(40, 288\); expected \(n, height, width\)"),
+        (lambda X: X[0, 0], "expected"),
+        (lambda X: X[:0], "at least one image"),
+        (lambda X: X[:15], "15 images, fewer than batch_size=16"),
+        (lambda X: X[:, :15], "height 15 and width 16 are too small"),
+        (lambda X: np.stack([X, X], axis=-1), "channels"),
+        (lambda X: (255 * X).astype(int), "int64, expected uint8"),
+        (lambda X: [X[0], X[1, :17]], "different sizes"),
+    ],
+)
+def test_images_that_cannot_be_are_refused(spoil, message, X):
+    with pytest.raises(ValueError, match=message):
+        ALOCC(**PARAMS).fit(spoil(X))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: X[:, 1:], r"\(17, 16, 1\).*fitted on \(18, 16, 1\)"),
+        (lambda X: np.stack([X] * 3, axis=-1), r"\(18, 16, 3\)"),
+        (lambda X: with_pixel(X, np.nan), "NaN"),
+        (lambda X: with_pixel(X, 2), r"\[0, 1\]"),
+        (lambda X: X[0], "expected"),
+        (lambda X: X[:0], "at least one image"),
+    ],
+)
+def test_images_unlike_those_of_fit_are_refused(spoil, message, X, fitted):
+    for use in (fitted.score_samples, fitted.predict, fitted.reconstruct):
+        with pytest.raises(ValueError, match=message):
+            use(spoil(X))
+
+
+def test_fit_learns_what_it_documents(fitted, X):
+    assert fitted.image_shape_ == (18, 16, 1)
+    assert fitted.generator_.name == "R"
+    assert fitted.discriminator_.name == "D"
+    assert fitted.adversarial_model_.generator is fitted.generator_
+    assert fitted.history_["epoch"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert set(fitted.offsets_) == set(detector.SCORES)
+
+
+def test_scores_are_what_they_are_called(fitted, X):
+    x = X[..., None]
+    rx = fitted.generator_(x, training=False).numpy()
+    expected = {
+        "reconstruction": -np.mean((x - rx) ** 2, axis=(1, 2, 3)),
+        "d_x": fitted.discriminator_(x, training=False).numpy()[:, 0],
+        "d_rx": fitted.discriminator_(rx, training=False).numpy()[:, 0],
+    }
+    for score, values in expected.items():
+        np.testing.assert_allclose(fitted.score_samples(X, score), values, rtol=1e-5)
+    np.testing.assert_array_equal(
+        fitted.score_samples(X), fitted.score_samples(X, "reconstruction")
+    )
+    with pytest.raises(ValueError, match="score is 'mse'"):
+        fitted.score_samples(X, "mse")
+
+
+def test_score_may_be_set_after_fit(fitted, X):
+    other = copy.deepcopy(fitted).set_params(score="d_rx")
+    np.testing.assert_array_equal(other.score_samples(X), fitted.score_samples(X, "d_rx"))
+    assert other.offset_ == 0.5
+    np.testing.assert_array_equal(
+        other.predict(X), np.where(fitted.score_samples(X, "d_rx") < 0.5, -1, 1)
+    )
+
+
+@pytest.mark.slow
+def test_noise_is_reconstructed_worse_than_what_was_learned(X):
+    model = ALOCC(epochs=25, **{**PARAMS, "gf_dim": 4, "df_dim": 4, "batch_size": 8}).fit(X)
+    noise = np.random.default_rng(1).random(X.shape)
+    assert model.score_samples(X).min() > model.score_samples(noise).max()
+    assert set(model.predict(noise)) == {-1}
+    assert (model.predict(X) == 1).mean() > 0.9
+
+
+def test_images_come_in_several_forms(fitted, X):
+    scores = fitted.score_samples(X)
+    np.testing.assert_array_equal(fitted.score_samples(X[..., None]), scores)
+    np.testing.assert_allclose(fitted.score_samples(X.astype(np.float64)), scores)
+    np.testing.assert_array_equal(fitted.score_samples(list(X)), scores)
+    bytes_ = np.round(255 * X).astype(np.uint8)
+    np.testing.assert_array_equal(
+        fitted.score_samples(bytes_), fitted.score_samples(bytes_ / np.float32(255))
+    )
+
+
+def test_reconstructions_have_the_shape_of_the_images(fitted, X):
+    assert fitted.reconstruct(X).shape == X.shape
+    assert fitted.reconstruct(X[..., None]).shape == (*X.shape, 1)
+
+
+def test_images_in_colour():
+    X = np.random.default_rng(0).random((16, 16, 19, 3))
+    for decoder in ("upsampling", "transpose"):
+        model = ALOCC(epochs=1, decoder=decoder, **PARAMS).fit(X)
+        assert model.reconstruct(X).shape == X.shape
+
+
+def test_scores_do_not_depend_on_the_blocks(fitted, X, monkeypatch):
+    scores = {score: fitted.score_samples(X, score) for score in detector.SCORES}
+    monkeypatch.setattr(detector, "BLOCK_PIXELS", 7 * 18 * 16)
+    for score, values in scores.items():
+        np.testing.assert_allclose(fitted.score_samples(X, score), values, rtol=1e-5)
+
+
+def test_same_seed_same_numbers(fitted, X):
+    again = clone(fitted).fit(X)
+    np.testing.assert_array_equal(again.history_, fitted.history_)
+    np.testing.assert_array_equal(again.score_samples(X), fitted.score_samples(X))
+    other = clone(fitted).set_params(random_state=1).fit(X)
+    assert np.any(other.score_samples(X) != fitted.score_samples(X))
+
+
+def test_y_is_not_learned_from(fitted, X):
+    again = clone(fitted).fit(X, np.arange(len(X)))
+    np.testing.assert_array_equal(again.score_samples(X), fitted.score_samples(X))
+
+
+def test_epoch_of_least_reconstruction_loss_is_used(fitted, X):
+    means = fitted.history_.groupby("epoch")["g_loss_reconstruction"].mean()
+    assert fitted.epoch_ == means.idxmin()
+    for weight, kept in zip(
+        fitted.generator_.get_weights(), fitted.epoch_weights_[fitted.epoch_]["R"]
+    ):
+        np.testing.assert_array_equal(weight, kept)
+
+
+def test_last_epoch_is_used_where_asked_for(X):
+    model = ALOCC(epochs=2, select_epoch="last", **PARAMS).fit(X)
+    assert model.epoch_ == 1
+    scores, offset = model.score_samples(X), model.offset_
+    model.use_epoch(0, X)
+    assert model.epoch_ == 0
+    assert np.any(model.score_samples(X) != scores)
+    assert model.offset_ != offset
+    model.use_epoch(1, X)
+    np.testing.assert_array_equal(model.score_samples(X), scores)
+    with pytest.raises(ValueError, match="epoch=2; the weights of 2 epochs"):
+        model.use_epoch(2, X)
+
+
+def test_contamination_is_the_share_of_training_images_that_are_outliers(X):
+    model = ALOCC(epochs=1, contamination=0.2, **PARAMS).fit(X)
+    for score in detector.SCORES:
+        model.set_params(score=score)
+        assert (model.predict(X) == -1).sum() == 8
+
+
+def test_without_contamination_the_fence_is_tukeys(fitted, X):
+    scores = fitted.score_samples(X)
+    low, high = np.percentile(scores, [25, 75])
+    assert fitted.offset_ == pytest.approx(low - 1.5 * (high - low))
+    np.testing.assert_allclose(fitted.decision_function(X), scores - fitted.offset_)
+    np.testing.assert_array_equal(
+        fitted.predict(X), np.where(fitted.decision_function(X) < 0, -1, 1)
+    )
+
+
+class StopAfterFirst(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = logs
+        self.model.stop_training = True
+
+
+def test_callbacks_may_end_training(X):
+    callback = StopAfterFirst()
+    model = ALOCC(epochs=5, **PARAMS).fit(X, callbacks=[callback])
+    assert len(model.epoch_weights_) == 1
+    assert callback.logs["g_loss"] == pytest.approx(model.history_["g_loss"].mean())
+    with pytest.raises(TypeError, match="callbacks holds 'stop'"):
+        ALOCC(**PARAMS).fit(X, callbacks=["stop"])
+
+
+def test_checkpoints_hold_every_epochs_weights(X, tmp_path):
+    folder = tmp_path / "new" / "checkpoints"
+    model = ALOCC(epochs=2, **PARAMS).fit(X, checkpoint_dir=folder)
+    assert sorted(os.listdir(folder)) == [
+        "epoch_00_D.weights.h5",
+        "epoch_00_R.weights.h5",
+        "epoch_01_D.weights.h5",
+        "epoch_01_R.weights.h5",
+    ]
+    for epoch in range(2):
+        for name, attribute in detector.MODELS.items():
+            network = keras.models.clone_model(getattr(model, attribute))
+            network.load_weights(folder / f"epoch_{epoch:02d}_{name}.weights.h5")
+            for loaded, kept in zip(network.get_weights(), model.epoch_weights_[epoch][name]):
+                np.testing.assert_array_equal(loaded, kept)
+
+
+@pytest.mark.parametrize("fidelity", ["published", "corrected"])
+def test_a_loaded_detector_scores_bit_for_bit_as_the_saved_one(fidelity, X, tmp_path):
+    model = ALOCC(epochs=2, fidelity=fidelity, score="d_rx", **PARAMS).fit(X)
+    path = tmp_path / "detector.alocc"
+    model.save(path)
+    assert os.listdir(tmp_path) == ["detector.alocc"]
+    loaded = ALOCC.load(path)
+    assert loaded.get_params() == model.get_params()
+    for score in detector.SCORES:
+        np.testing.assert_array_equal(loaded.score_samples(X, score), model.score_samples(X, score))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    np.testing.assert_array_equal(loaded.history_, model.history_)
+    assert loaded.history_.index.name == "update"
+    assert (loaded.epoch_, loaded.image_shape_) == (model.epoch_, model.image_shape_)
+    assert loaded.adversarial_model_.discriminator is loaded.discriminator_
+    with pytest.raises(ValueError, match="weights of 0 epochs"):
+        loaded.use_epoch(0, X)
+
+
+def test_parameters_changed_after_fit_do_not_spoil_the_file(fitted, X, tmp_path):
+    other = copy.deepcopy(fitted).set_params(gf_dim=8, random_state=np.random.RandomState(0))
+    other.set_params(r_alpha=np.float32(0.5))
+    other.save(tmp_path / "a")
+    loaded = ALOCC.load(tmp_path / "a")
+    assert loaded.get_params()["random_state"] is None
+    np.testing.assert_array_equal(loaded.score_samples(X), fitted.score_samples(X))
+
+
+def test_a_failed_save_leaves_the_old_file_alone(fitted, tmp_path, monkeypatch):
+    path = tmp_path / "detector.alocc"
+    path.write_text("old")
+    monkeypatch.setattr(zipfile.ZipFile, "write", None)
+    with pytest.raises(TypeError):
+        fitted.save(path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["detector.alocc"]
+
+
+def test_other_files_are_not_loaded(fitted, tmp_path):
+    (tmp_path / "text").write_text("no zip")
+    with zipfile.ZipFile(tmp_path / "empty", "w"):
+        pass
+    with zipfile.ZipFile(tmp_path / "other", "w") as archive:
+        archive.writestr("detector.json", json.dumps({"class": "SOGAAL", "format": 1}))
+    for name, message in [("text", "is not a detector"), ("empty", "is not"), ("other", "SOGAAL")]:
+        with pytest.raises(ValueError, match=message):
+            ALOCC.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        ALOCC.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_score_alike_and_are_whole(duplicate, fitted, X):
+    other = duplicate(fitted)
+    np.testing.assert_array_equal(other.score_samples(X), fitted.score_samples(X))
+    assert other.adversarial_model_.generator is other.generator_
+    assert other.generator_ is not fitted.generator_
+    duplicate(ALOCC())
+
+
+def test_a_run_that_diverges_is_told_of(X, monkeypatch):
+    def train(*args, **kwargs):
+        history = train_for_real(*args, **kwargs)
+        history.loc[history["epoch"] == 1, "g_loss_reconstruction"] = np.nan
+        return history
+
+    train_for_real = detector.training.train
+    monkeypatch.setattr(detector.training, "train", train)
+    with pytest.warns(ConvergenceWarning, match="from update 2 on"):
+        model = ALOCC(epochs=2, **PARAMS).fit(X)
+    assert model.epoch_ == 0

@@ -1,0 +1,207 @@
+"""The published update, and the two doors to it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alocc import networks, training
+
+BATCH = 4
+SHAPE = (16, 16, 1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    x = rng.random((22, *SHAPE), np.float32)
+    return x, np.clip(x + rng.normal(0, 0.155, x.shape), 0, 1).astype(np.float32)
+
+
+def build(fidelity="published"):
+    ingredients = networks.FIDELITIES[fidelity]
+    models = networks.combine(
+        networks.build_generator(SHAPE, 2, 2, ingredients=ingredients, seed=1),
+        networks.build_discriminator(SHAPE, 2, ingredients=ingredients, seed=2),
+        ingredients,
+    )
+    networks.compile_models(models, ingredients=ingredients)
+    return models
+
+
+def fit(images, models=None, n_epochs=2, **options):
+    models = build() if models is None else models
+    history = training.train(models, *images, batch_size=BATCH, n_epochs=n_epochs, **options)
+    return history, models
+
+
+@pytest.fixture(scope="module")
+def by_batch(images):
+    return fit(images, steps_per_execution=1)
+
+
+class Recorder:
+    """Stands in for a step, and writes down what it is asked to do."""
+
+    def __init__(self):
+        self.steps = []
+
+    def __call__(self, model, x, y):
+        self.steps.append((model.name, np.asarray(x), y))
+        loss = float(len(self.steps))
+        return {"loss": loss, "reconstruction_loss": loss + 0.1, "validity_loss": loss + 0.2}
+
+
+def test_update_takes_the_published_steps_in_order(images):
+    models, recorder = build(), Recorder()
+    x, z = (tf.constant(part[:BATCH]) for part in images)
+    losses = training.update(models, recorder, x, z)
+    assert [name for name, _, _ in recorder.steps] == [
+        "D",
+        "D",
+        "adversarial_model",
+        "adversarial_model",
+    ]
+    (_, x0, y0), (_, x1, y1), *generator_steps = recorder.steps
+    np.testing.assert_array_equal(x0, x)
+    np.testing.assert_array_equal(y0, np.ones((BATCH, 1)))
+    np.testing.assert_array_equal(x1, models.generator(z, training=False))
+    np.testing.assert_array_equal(y1, np.zeros((BATCH, 1)))
+    for _, x2, (target, label) in generator_steps:
+        np.testing.assert_array_equal(x2, z)
+        np.testing.assert_array_equal(target, x)
+        np.testing.assert_array_equal(label, np.ones((BATCH, 1)))
+    assert losses == (1, 2, 4, 4.1, 4.2)
+
+
+def test_batches_come_in_order_every_epoch_and_the_rest_is_dropped(images, monkeypatch):
+    recorder = Recorder()
+    monkeypatch.setattr(training, "train_on_batch", recorder)
+    fit(images, steps_per_execution=1, n_epochs=2)
+    seen = np.concatenate([x for name, x, y in recorder.steps[::4]])
+    np.testing.assert_array_equal(seen, np.concatenate([images[0][:20]] * 2))
+
+
+def test_nothing_predicts_in_the_loop(images, monkeypatch):
+    for method in ("predict", "predict_on_batch", "evaluate", "fit"):
+        monkeypatch.setattr(keras.Model, method, None)
+    fit(images, n_epochs=1, steps_per_execution=1)
+
+
+@pytest.mark.parametrize("steps_per_execution", [3, pytest.param("auto", marks=pytest.mark.slow)])
+def test_both_doors_give_the_same_numbers(images, by_batch, steps_per_execution):
+    history, models = fit(images, steps_per_execution=steps_per_execution)
+    np.testing.assert_allclose(history, by_batch[0], rtol=1e-3)
+    for a, b in zip(models.generator.get_weights(), by_batch[1].generator.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_both_doors_give_the_same_numbers_when_corrected(images):
+    by_batch, _ = fit(images, build("corrected"), steps_per_execution=1)
+    history, _ = fit(images, build("corrected"))
+    np.testing.assert_allclose(history, by_batch, rtol=1e-3)
+
+
+def test_history_has_a_row_an_update(by_batch):
+    history, _ = by_batch
+    assert list(history.columns) == [*training.LOSSES, "epoch"]
+    assert history["epoch"].tolist() == [0] * 5 + [1] * 5
+    assert history.index.name == "update"
+    total = 0.2 * history["g_loss_reconstruction"] + history["g_loss_validity"]
+    np.testing.assert_allclose(history["g_loss"], total, rtol=1e-5)
+
+
+def test_one_graph_serves_executions_of_every_length(images):
+    models = build()
+    execute = training.fused(models, BATCH)
+    x, z = (part[:20].reshape(5, BATCH, *SHAPE) for part in images)
+    assert execute(x[:3], z[:3]).shape == (3, 5)
+    assert execute(x[3:], z[3:]).shape == (2, 5)
+    assert execute.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("steps_per_execution", "batches", "bytes_per_update", "expected"),
+    [
+        (1, 10, 100, 1),
+        (4, 10, 100, 4),
+        (40, 10, 100, 10),
+        ("auto", 10, 100, 10),
+        ("auto", 1000, 2**20, 16),
+        ("auto", 1000, 2**30, 1),
+    ],
+)
+def test_an_execution_runs_at_most_an_epoch_and_auto_bounds_its_memory(
+    steps_per_execution, batches, bytes_per_update, expected
+):
+    together = training.updates_per_execution(steps_per_execution, batches, bytes_per_update)
+    assert together == expected
+
+
+class Spy(keras.callbacks.Callback):
+    def __init__(self, stop_after=None):
+        super().__init__()
+        self.events, self.stop_after = [], stop_after
+
+    def on_train_begin(self, logs=None):
+        self.events.append("train begin")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.events.append(("begin", epoch))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.events.append(("end", epoch))
+        self.logs = logs
+        self.model.stop_training = epoch == self.stop_after
+
+    def on_train_end(self, logs=None):
+        self.events.append("train end")
+
+
+def test_callbacks_are_called_around_epochs_with_the_means_of_their_losses(images):
+    spy = Spy()
+    history, _ = fit(images, callbacks=[spy], steps_per_execution=1)
+    assert spy.events == [
+        "train begin",
+        ("begin", 0),
+        ("end", 0),
+        ("begin", 1),
+        ("end", 1),
+        "train end",
+    ]
+    means = history[history["epoch"] == 1][training.LOSSES].mean()
+    assert spy.logs == pytest.approx(means.to_dict())
+
+
+def test_training_ends_after_the_epoch_where_a_callback_says_so(images):
+    models = build()
+    history, _ = fit(images, models, 5, callbacks=[Spy(stop_after=1)], steps_per_execution=1)
+    assert history["epoch"].unique().tolist() == [0, 1]
+    history, _ = fit(images, models, 1, steps_per_execution=1)
+    assert len(history) == 5
+
+
+def test_on_epoch_comes_before_the_callbacks(images):
+    spy = Spy()
+    seen = []
+    fit(
+        images,
+        callbacks=[spy],
+        on_epoch=lambda epoch, logs: seen.append((epoch, len(spy.events), set(logs))),
+        steps_per_execution=1,
+    )
+    assert seen == [(0, 2, set(training.LOSSES)), (1, 4, set(training.LOSSES))]
+
+
+def test_progress_bar_shows_the_losses(images, capsys):
+    fit(images, n_epochs=2, verbose=1, steps_per_execution=1)
+    shown = capsys.readouterr().out
+    assert "Epoch 2/2" in shown
+    assert "5/5" in shown
+    assert all(f"{loss}:" in shown for loss in training.LOSSES)
+
+
+def test_nothing_is_shown_without_verbose(images, capsys):
+    fit(images, n_epochs=1, steps_per_execution=1)
+    assert capsys.readouterr().out == ""

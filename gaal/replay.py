@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +49,8 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
     ValueError
         If the file is no recorded run of SO-GAAL or MO-GAAL.
     """
-    if Path(path).is_file() and not zipfile.is_zipfile(path):
-        raise ValueError("it is no npz file.")
     with np.load(path, allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
-    if "config" not in trace:
-        raise ValueError("it holds no config, so it is no recorded run.")
     config = json.loads(str(trace["config"]))
     if config.get("algorithm") not in ("so_gaal", "mo_gaal"):
         raise ValueError(

@@ -9,6 +9,18 @@ import sys
 import zipfile
 
 
+def recorded_algorithm(path: str) -> str | None:
+    """Read which program made the record; None where the file does not tell."""
+    import numpy as np
+
+    if os.path.isfile(path) and not zipfile.is_zipfile(path):
+        raise ValueError("it is no npz file.")
+    with np.load(path, allow_pickle=False) as trace:
+        if "config" not in trace:
+            raise ValueError("it holds no config, so it is no recorded run.")
+        return json.loads(str(trace["config"])).get("algorithm")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Exit with 0 within the tolerances, 1 outside them, 2 where there is nothing to replay."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -22,9 +34,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-    from gaal.replay import replay, tolerance
-
     try:
+        algorithm = recorded_algorithm(args.trace)
+        if algorithm == "alocc":
+            from alocc.replay import replay, tolerance
+        else:
+            from gaal.replay import replay, tolerance
         differences = replay(args.trace, args.steps_per_execution)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"replay: {args.trace}: {error}", file=sys.stderr)

@@ -1,11 +1,15 @@
 """The scripts do their work on small settings."""
 
+import functools
 import importlib.util
 import json
 import sys
 from pathlib import Path
 
 import pytest
+
+import alocc.datasets
+from gaal import datasets
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -22,9 +26,11 @@ def script(monkeypatch):
     return load
 
 
-def test_reproduce_writes_curves_and_a_report_of_what_it_ran(script, tmp_path, capsys):
+def test_reproduce_writes_curves_and_a_report_of_what_it_ran(script, tmp_path, capsys, monkeypatch):
     reproduce = script("reproduce")
-    reproduce.RUNS = [("SO-GAAL", "WDBC"), ("MO-GAAL", "WDBC")]
+    monkeypatch.setattr(reproduce, "RUNS", [("SO-GAAL", "WDBC"), ("MO-GAAL", "WDBC")])
+    small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
+    monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
     assert reproduce.main(["--output", str(tmp_path), "--seed", "1"]) == 0
     report = (tmp_path / "report.md").read_text()
     assert "| SO-GAAL | WDBC | stop_epochs 200 | 367 | 10 | 600 |" in report
@@ -35,6 +41,53 @@ def test_reproduce_writes_curves_and_a_report_of_what_it_ran(script, tmp_path, c
             assert (tmp_path / line.split("(")[1].rstrip(")")).stat().st_size > 10_000
     assert not list(tmp_path.glob(".unfinished*"))
     assert "at the stop node" in capsys.readouterr().out
+
+
+def test_reproduce_reads_the_published_files_from_one_folder(script, tmp_path, monkeypatch):
+    """MNIST from mnist.npz, GAAL's files from the folder gaal beside it."""
+    reproduce = script("reproduce")
+    seen = {}
+    monkeypatch.setattr(reproduce, "RUNS", [])
+    monkeypatch.setattr(reproduce, "run_alocc", lambda mnist, *_: seen.update(mnist=mnist) or {})
+    monkeypatch.setattr(reproduce, "report", lambda *_: "")
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda name, data_home, download: seen.update({name: data_home}),
+    )
+    (tmp_path / "gaal").mkdir()
+    (tmp_path / "mnist.npz").touch()
+    with pytest.raises(KeyError):  # the empty row of ALOCC has nothing to print
+        reproduce.main(["--data-home", str(tmp_path), "--output", str(tmp_path / "out")])
+    assert seen == {
+        "mnist": tmp_path / "mnist.npz",
+        "WDBC": tmp_path / "gaal",
+        "onecluster": tmp_path / "gaal",
+    }
+
+
+def test_alocc_run_shows_what_it_measured(script, tmp_path, monkeypatch):
+    reproduce = script("reproduce")
+    images = alocc.datasets.load_digits_28()
+    small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
+    monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
+    row = reproduce.run_alocc(None, 0, tmp_path)
+    assert row["images"] == (images.target == 1).sum()
+    assert row["updates"] == 40 * (row["images"] // 32)
+    assert "not MNIST" in row["source"]
+    assert row["AUC of reconstruction"] > 0.7
+    assert list(row["by_digit"]["label"]) == [1, 3, 5, 7]
+    for figure in row["figures"]:
+        assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("steps", ["1", "auto"])
+def test_replay_takes_a_record_of_alocc(script, steps, capsys):
+    trace = SCRIPTS.parent / "tests" / "traces" / "alocc_dim2_float64.npz"
+    assert script("replay").main([str(trace), "--steps_per_execution", steps]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["outside_tolerance"] == []
+    assert result["differences"]["g_loss_second"] < 1e-8
 
 
 def test_reproduce_names_a_missing_published_file(script, tmp_path, capsys, monkeypatch):

@@ -111,7 +111,7 @@ def _write_output(folder: Path, detector, data, settings: dict) -> None:
 
 def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         if args.output is not None and args.output.exists() and not args.output.is_dir():
             raise NotADirectoryError(f"--output {args.output} is not a folder")

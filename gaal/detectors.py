@@ -247,6 +247,16 @@ class _GAAL(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def __getstate__(self):
+        # A copy of the combined model would have a generator and a discriminator of its own.
+        return {k: v for k, v in super().__getstate__().items() if k != "combine_model_"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "generator_" in state:
+            gan = networks.combine(self.generator_, self.discriminator_)
+            self.combine_model_ = gan.combine_model
+
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted detector into one file.
 

@@ -22,6 +22,7 @@ Update = Callable[..., tuple]
 
 SCORE_BLOCK = 8192  # rows that D scores at a time: bounds the memory of its hidden layer
 NOISE_BYTES = 32 * 2**20  # of noise drawn ahead for one execution of the graph
+PROGRESS = ["discriminator_loss", "generator_loss", "auc"]  # shown on the progress bar
 # XLA costs a second or two and saves up to half a millisecond an update; on more numbers than
 # these its matrix products are slower than the plain graph's.
 XLA_UPDATES = 4000
@@ -49,6 +50,7 @@ def train_discriminator(gan: GAN, train: Step, real: tf.Tensor, fake: tf.Tensor)
     return train(gan.discriminator, tf.concat([real, fake], 0), labels)["loss"]
 
 
+@tf.autograph.experimental.do_not_convert  # nothing to convert: tf.cond is in its place
 def so_gaal_update(
     gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -122,6 +124,7 @@ def noise_rows(batch_size: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.flatnonzero(inside).astype(np.int32)
 
 
+@tf.autograph.experimental.do_not_convert
 def mo_gaal_update(
     gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -492,7 +495,7 @@ def train(
 
     columns = loss_columns(k)
     progress = keras.utils.Progbar(
-        n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=[*columns, "auc"]
+        n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS
     )
     callback_list = keras.callbacks.CallbackList(
         list(callbacks),
@@ -549,6 +552,7 @@ def train(
         history.append(table)
         epoch += n_together
         callback_list.on_epoch_end(epoch - 1, logs)
-        progress.update(epoch, list(logs.items()), finalize=epoch == n_epochs)
+        shown = [(name, logs[name]) for name in PROGRESS if name in logs]
+        progress.update(epoch, shown, finalize=epoch == n_epochs)
     callback_list.on_train_end()
     return pd.concat(history, ignore_index=True).rename_axis("update")

@@ -326,7 +326,7 @@ def main(argv: list[str] | None = None) -> int:
     unknown = set(args.figures) - set(figures)
     if unknown:
         parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(figures)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=UserWarning)
 
     rows = []

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         help="1 replays by train_on_batch, N or auto (default) by the graph",
     )
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     try:
         algorithm = recorded_algorithm(args.trace)

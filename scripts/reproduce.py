@@ -150,7 +150,7 @@ def run_alocc(mnist: Path | None, seed: int, output: Path) -> dict:
         "settings": ", ".join(f"{key} {value}" for key, value in settings.items()),
         "images": int(np.sum(data.target == 1)),
         "updates": len(detector.history_),
-        "epoch used": detector.epoch_ + 1,
+        "epoch used (from 0)": detector.epoch_,
         "AUC of reconstruction": auc["reconstruction"],
         "AUC of D(x)": auc["d_x"],
         "AUC of D(R(x))": auc["d_rx"],
@@ -234,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=REPORTS)
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     from gaal import datasets
 

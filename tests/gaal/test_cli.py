@@ -31,7 +31,7 @@ def test_published_flags_run_as_published(path, capsys):
     assert "AUC 0." in out
     assert "after 9 updates" in out
     assert cli.mo_gaal(["--path", str(path), "--k", "4", *flags.split()]) == 0
-    assert "sub_generator3_loss" in capsys.readouterr().out
+    assert "generator_loss" in capsys.readouterr().out
 
 
 def test_defaults_are_the_published_scripts():

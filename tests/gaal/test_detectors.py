@@ -1,6 +1,8 @@
 """SOGAAL and MOGAAL keep scikit-learn's contract and their own."""
 
+import copy
 import json
+import pickle
 import warnings
 import zipfile
 
@@ -349,8 +351,12 @@ def test_weights_set_by_hand_are_what_scores(tmp_path):
     np.testing.assert_array_equal(detector.score_samples(X), 0.5)
 
 
-def test_networks_of_the_detector_share_their_weights():
-    detector = clone(DETECTORS[0]).fit(X)
+@pytest.mark.parametrize(
+    "make", [lambda d: d, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))]
+)
+def test_networks_of_the_detector_share_their_weights_also_in_a_copy(make):
+    detector = make(clone(DETECTORS[0]).fit(X))
+    detector.generator_.set_weights([0.5 * w for w in detector.generator_.get_weights()])
     z = np.random.default_rng(0).random((4, 3), dtype=np.float32)
     through = detector.discriminator_(detector.generator_(z))
     np.testing.assert_allclose(detector.combine_model_(z), through, rtol=1e-6)

@@ -392,3 +392,4 @@ def compile_models(
         for model in (networks.generator, networks.discriminator)
     ]
     networks.adversarial_model.compute_loss(y=outputs, y_pred=outputs)
+    networks.adversarial_model.reset_metrics()

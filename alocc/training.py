@@ -61,6 +61,7 @@ def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple
 
 def train_on_batch(model: keras.Model, x: tf.Tensor, y) -> dict:
     """Step of the first door: Keras's own call, outside any graph of ours."""
+    model.reset_metrics()  # Keras before 3.15 does not, and would give a running mean
     return model.train_on_batch(x, y, return_dict=True)
 
 

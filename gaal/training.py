@@ -200,11 +200,13 @@ MO_GAAL = Algorithm(mo_gaal_update, draws=2, checks_stop_after_every_batch=True)
 
 def train_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
     """Step of the first door: Keras's own call, outside any graph of ours."""
+    model.reset_metrics()  # Keras before 3.15 does not, and would give a running mean
     return model.train_on_batch(x, y, return_dict=True)
 
 
 def test_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
     """Evaluate a model of which nothing trains any more, by the first door."""
+    model.reset_metrics()
     return model.test_on_batch(x, y, return_dict=True)
 
 

@@ -6,12 +6,16 @@ TensorFlow and the rest are imported when a run starts, so that ``--help`` answe
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
+import math
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 # stop_epochs and k, as in the published scripts
@@ -19,6 +23,8 @@ SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
 
 
 def _steps(text: str) -> int | str:
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a whole number")
     return text if text == "auto" else int(text)
 
 
@@ -74,6 +80,8 @@ def _load(path: str, data_home: str | None):
     from gaal import datasets
 
     known = {name.lower() for name in datasets.PUBLISHED}
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"--path {path} is a folder; expected a file")
     if Path(path).is_file():
         return datasets.load_csv(path)
     # "Data/onecluster" is how the published programs name their data.
@@ -85,68 +93,91 @@ def _load(path: str, data_home: str | None):
     )
 
 
+@contextlib.contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """Make the folder and one in it to write to; what lies there in the end is moved up.
+
+    Opened before the training, so that a folder that cannot be written to costs nobody a run.
+    Where anything fails, neither files nor folders are left behind.
+    """
+    made = list(itertools.takewhile(lambda path: not path.exists(), [folder, *folder.parents]))
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            aside = tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-")
+        except OSError as error:
+            raise OSError(f"--output {folder} cannot be written to: {error.strerror}") from error
+        with aside:
+            yield Path(aside.name)
+            files = list(Path(aside.name).iterdir())
+            for file in files:
+                if (folder / file.name).is_dir():
+                    raise IsADirectoryError(f"--output: {folder / file.name} is a folder")
+            for file in files:
+                os.replace(file, folder / file.name)
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()  # empty ones only
+
+
 def _write_output(folder: Path, detector, data, settings: dict) -> None:
-    """Write a run's files aside, then move them into the folder."""
     import pandas as pd
     from matplotlib.figure import Figure
 
     from gaal import plots
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as aside:
-        aside = Path(aside)
-        detector.history_.to_csv(aside / "history.csv")
-        scores = detector.score_samples(data.data)
-        labels = ["out" if label else "nor" for label in data.target]
-        table = {"id": data.ids, "label": labels, "outlier_score": 1 - scores}
-        pd.DataFrame(table).to_csv(aside / "scores.csv", index=False)
-        figure = Figure(layout="constrained")
-        plots.plot_training(detector.history_, figure.subplots())
-        figure.savefig(aside / "curves.png", dpi=150)
-        detector.save(aside / "detector.zip")
-        (aside / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
-        for file in aside.iterdir():
-            os.replace(file, folder / file.name)
+    detector.history_.to_csv(folder / "history.csv")
+    scores = detector.score_samples(data.data)
+    labels = ["out" if label else "nor" for label in data.target]
+    table = {"id": data.ids, "label": labels, "outlier_score": 1 - scores}
+    pd.DataFrame(table).to_csv(folder / "scores.csv", index=False)
+    figure = Figure(layout="constrained")
+    plots.plot_training(detector.history_, figure.subplots())
+    figure.savefig(folder / "curves.png", dpi=150)
+    detector.save(folder / "detector.zip")
+    (folder / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        if args.output is not None and args.output.exists() and not args.output.is_dir():
-            raise NotADirectoryError(f"--output {args.output} is not a folder")
-        data = _load(args.path, args.data_home)
+        with _staging(args.output) if args.output is not None else nullcontext() as aside:
+            data = _load(args.path, args.data_home)
 
-        from gaal import MOGAAL, SOGAAL
+            from gaal import MOGAAL, SOGAAL
 
-        names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
-        params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
-        params["random_state"] = args.seed
-        detector = {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name](
-            **params, verbose=0 if args.quiet else 1
-        )
-        if not args.quiet:
-            print(
-                f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
-                f" {sum(data.target)} outliers"
+            names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
+            params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
+            params["random_state"] = args.seed
+            detector = {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name](
+                **params, verbose=0 if args.quiet else 1
             )
-        start = time.perf_counter()
-        detector.fit(data.data, data.target)
-        seconds = time.perf_counter() - start
-        auc = detector.history_.get("auc")
-        final = None if auc is None else float(auc.iloc[-1])
-        if args.output is not None:
-            result = {"auc": final, "seconds": seconds, "source": data.source}
-            settings = {"program": name, "path": args.path, **params, **result}
-            _write_output(args.output, detector, data, settings)
+            if not args.quiet:
+                print(
+                    f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
+                    f" {sum(data.target)} outliers"
+                )
+            start = time.perf_counter()
+            detector.fit(data.data, data.target)
+            seconds = time.perf_counter() - start
+            auc = detector.history_.get("auc")
+            final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
+            if aside is not None:
+                result = {"auc": final, "seconds": seconds, "source": data.source}
+                settings = {"program": name, "path": args.path, **params, **result}
+                _write_output(aside, detector, data, settings)
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted, nothing written", file=sys.stderr)
         return 130
     except (OSError, ValueError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    if final is None:
+    if auc is None:
         print("AUC undefined: the labels are of one class")
+    elif final is None:
+        print("AUC undefined: the training diverged, scores are not finite")
     else:
         print(f"AUC {final:.4f} after {len(detector.history_)} updates", end="")
         print("" if args.quiet else f" (best {auc.max():.4f}) in {seconds:.1f} s")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -37,18 +39,31 @@ def _outliers(y) -> np.ndarray | None:
     """Read labels in the published or the numeric spelling; None where they allow no AUC."""
     labels = column_or_1d(y).tolist()
     spellings = {0: False, 1: True, "nor": False, "out": True}
-    wrong = sorted({str(label) for label in labels if label not in spellings})
+    wrong = {label for label in labels if label not in spellings}
+    named = ", ".join(sorted(map(str, wrong))[:5])
     expected = "expected 1 or 'out' for an outlier and 0 or 'nor' for an inlier"
-    if "-1" in wrong or any(isinstance(label, str) and label not in spellings for label in labels):
-        raise ValueError(f"y holds the labels {', '.join(wrong[:5])}; {expected}.")
+    if -1 in wrong or any(isinstance(label, (str, bytes)) for label in wrong):
+        raise ValueError(f"y holds the labels {named}; {expected}.")
     if wrong:
-        problem = f"holds the labels {', '.join(wrong[:5])} ({expected})"
+        problem = f"holds the labels {named} ({expected})"
     elif len({spellings[label] for label in labels}) == 1:
         problem = "holds labels of one class only, for which no AUC is defined"
     else:
         return np.array([spellings[label] for label in labels], bool)
-    warnings.warn(f"y {problem}: training goes on without the AUC.", stacklevel=4)
+    warnings.warn(f"y {problem}: training goes on without the AUC.", stacklevel=5)
     return None
+
+
+@contextlib.contextmanager
+def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Put back what an estimator knew where fitting it fails or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class _GAAL(OutlierMixin, BaseEstimator):
@@ -92,6 +107,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             Called as in Keras after every epoch, with the epoch's mean losses and its AUC
             under the names of the columns of ``history_``; their model is
             ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
+            Those that set the learning rate have nothing to set: it is a schedule.
 
         Returns
         -------
@@ -105,12 +121,26 @@ class _GAAL(OutlierMixin, BaseEstimator):
             (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
             if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
             warning.
+        TypeError
+            If callbacks holds something else.
+
+        Warns
+        -----
+        UserWarning
+            If features lie more than 0.05 outside [0, 1], or y allows no AUC.
+        ConvergenceWarning
+            If the losses do not stay finite.
         """
+        with _unchanged_on_failure(self):
+            return self._fit(X, y, [] if callbacks is None else callbacks)
+
+    def _fit(self, X, y, callbacks: Sequence[keras.callbacks.Callback]) -> Self:
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
             is_outlier = _outliers(y)
+        callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
         for callback in callbacks:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise TypeError(
@@ -122,7 +152,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 " in [0, 1): it would start away from the data, and the scores would mean"
                 " little. Scale the features first, for example with"
                 " make_pipeline(MinMaxScaler(), " + type(self).__name__ + "(...)).",
-                stacklevel=3,
+                stacklevel=4,
             )
 
         n, n_features = X.shape
@@ -179,7 +209,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
                 " features.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
         self.generator_, self.discriminator_ = gan.generator, gan.discriminator
@@ -264,11 +294,20 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ----------
         path : str or path-like
             A zip archive: ``detector.json`` (parameters), ``generator.keras``,
-            ``discriminator.keras`` (optimiser included) and ``history.csv``. It appears
-            whole or not at all. A ``random_state`` that is not an int is not kept.
+            ``discriminator.keras`` and ``history.csv``. It appears whole or not at all. A
+            ``random_state`` that is not an int is not kept.
+
+        Raises
+        ------
+        OSError
+            If there is no such folder, or the file cannot be written.
         """
         check_is_fitted(self, "discriminator_")
         path = Path(path)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
+        if path.is_dir():
+            raise IsADirectoryError(f"path is {path}, a folder; expected a file's name.")
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
@@ -307,7 +346,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         Returns
         -------
         object
-            A fitted detector whose scores equal the saved one's bit for bit.
+            A fitted detector whose scores equal the saved one's bit for bit. Its models are
+            not compiled: ``fit`` makes new ones.
 
         Raises
         ------
@@ -315,24 +355,30 @@ class _GAAL(OutlierMixin, BaseEstimator):
             If the file is no saved detector, or one of another class.
         """
         try:
-            with (
-                zipfile.ZipFile(path) as archive,
-                tempfile.TemporaryDirectory() as folder,
-            ):
+            with zipfile.ZipFile(path) as archive:
                 settings = json.loads(archive.read("detector.json"))
-                if settings["class"] != cls.__name__ or settings["format"] != FILE_FORMAT:
-                    raise ValueError(
-                        f"{path} holds a {settings['class']} in format {settings['format']};"
-                        f" expected a {cls.__name__} in format {FILE_FORMAT}."
+                written = (settings["class"], settings["format"])
+        except (zipfile.BadZipFile, KeyError, TypeError, UnicodeError, ValueError, zlib.error):
+            written = None
+        if written is None:
+            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.")
+        if written != (cls.__name__, FILE_FORMAT):
+            raise ValueError(
+                f"{path} holds a {written[0]} in format {written[1]}; expected a"
+                f" {cls.__name__} in format {FILE_FORMAT}."
+            )
+        try:
+            with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+                models = {
+                    name: keras.saving.load_model(
+                        archive.extract(f"{name}.keras", folder), compile=False
                     )
-                models = {}
-                for name in ("generator", "discriminator"):
-                    file = archive.extract(f"{name}.keras", folder)
-                    models[name] = keras.saving.load_model(file)
+                    for name in ("generator", "discriminator")
+                }
                 with archive.open("history.csv") as file:
                     history = pd.read_csv(file, index_col="update")
-        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
+        except (zipfile.BadZipFile, KeyError, ValueError, zlib.error) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
         detector = cls(**settings["params"])
         detector.n_features_in_ = settings["n_features_in_"]
         if settings["feature_names_in_"] is not None:
@@ -411,6 +457,12 @@ class SOGAAL(_GAAL):
     See Also
     --------
     MOGAAL : Several generators with targets of their own.
+
+    Notes
+    -----
+    y has 1 for an outlier, scores are higher for inliers: scikit-learn's ``"roc_auc"`` would
+    search for the worst. In a search give a scorer that turns the score round,
+    ``lambda detector, X, y: roc_auc_score(y, -detector.score_samples(X))``.
 
     Examples
     --------

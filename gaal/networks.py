@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+DTYPE = "float32"  # of the published programs, whatever Keras's default is set to
 DISCRIMINATOR_INITS = ("published", "glorot_normal", "glorot_uniform")
 
 
@@ -51,10 +52,11 @@ class SubGeneratorLoss(keras.metrics.Metric):
     def __init__(self, k: int, name: str = "sub_generator_loss", **kwargs) -> None:
         super().__init__(name=name, **kwargs)
         self.k = k
-        self.last = self.add_variable(shape=(k,), initializer="zeros", name="last")
+        self.last = self.add_variable(shape=(k,), initializer="zeros", dtype=DTYPE, name="last")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        self.last.assign(ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1))
+        losses = ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1)
+        self.last.assign(ops.cast(losses, DTYPE))
 
     def result(self):
         return self.last
@@ -77,8 +79,17 @@ class CombineModel(keras.Model):
         return self.layers[1].trainable_weights
 
     @property
+    def non_trainable_weights(self):
+        trained = {id(w) for w in self.trainable_weights}
+        return [w for w in self.weights if id(w) not in trained]
+
+    @property
     def trainable_variables(self):
         return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self):
+        return self.non_trainable_weights
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
     keras.Model
         (batch, d) in, (batch, d) out, float32.
     """
-    z = keras.Input((n_features,), name="z")
+    z = keras.Input((n_features,), name="z", dtype=DTYPE)
     x = z
     for i in range(2):
         x = keras.layers.Dense(
@@ -114,6 +125,7 @@ def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
             kernel_initializer="identity",
             bias_initializer=keras.initializers.Constant(bias),
             name=f"dense_{i}",
+            dtype=DTYPE,
         )(x)
     return keras.Model(z, x, name="generator")
 
@@ -143,7 +155,7 @@ def build_sub_generators(n_features: int, k: int, bias: float = 0.0) -> keras.Mo
     keras.Model
         (k, batch, d) in, (k, batch, d) out: row i passes through sub-generator i alone.
     """
-    z = keras.Input(batch_shape=(k, None, n_features), name="z")
+    z = keras.Input(batch_shape=(k, None, n_features), name="z", dtype=DTYPE)
     x = z
     for i in range(2):
         x = keras.layers.EinsumDense(
@@ -154,6 +166,7 @@ def build_sub_generators(n_features: int, k: int, bias: float = 0.0) -> keras.Mo
             kernel_initializer=StackedIdentity(),
             bias_initializer=keras.initializers.Constant(bias),
             name=f"dense_{i}",
+            dtype=DTYPE,
         )(x)
     return keras.Model(z, x, name="sub_generators")
 
@@ -245,10 +258,11 @@ def build_discriminator(
             kernel_initializer=kernel,
             bias_initializer=keras.initializers.Constant(bias),
             name=f"dense_{layer}",
+            dtype=DTYPE,
         )
 
     hidden = math.ceil(math.sqrt(n_samples))
-    x = keras.Input((n_features,), name="x")
+    x = keras.Input((n_features,), name="x", dtype=DTYPE)
     h = dense(hidden, "relu", n_features, 0)(x)
     return keras.Model(x, dense(1, "sigmoid", hidden, 1)(h), name="discriminator")
 
@@ -281,7 +295,7 @@ def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:
     -------
     GAN
     """
-    z = keras.Input(batch_shape=generator.input_shape, name="z")
+    z = keras.Input(batch_shape=generator.input_shape, name="z", dtype=DTYPE)
     fake = generator(z)
     if len(generator.input_shape) == 2:
         p = discriminator(fake)

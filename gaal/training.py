@@ -320,8 +320,11 @@ def fused(
                 discriminator_loss, generator_loss = algorithm.update(
                     gan, train_step, test_step, X, real, noise[epoch, batch], i < active_updates
                 )
-                discriminator_losses = discriminator_losses.write(i, discriminator_loss)
-                generator_losses = generator_losses.write(i, generator_loss)
+                # Keras's losses are of its default type, which may be another than the networks'.
+                discriminator_losses = discriminator_losses.write(
+                    i, tf.cast(discriminator_loss, X.dtype)
+                )
+                generator_losses = generator_losses.write(i, tf.cast(generator_loss, X.dtype))
                 i += 1
                 batch += 1
             if score_epochs:
@@ -349,6 +352,7 @@ def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
     ndarray of shape (epochs,)
         The share of (inlier, outlier) pairs in which the outlier has the lower D(x), ties
         counted half: equal to sklearn.metrics.roc_auc_score, which sorts one epoch a call.
+        NaN where scores are.
     """
     inliers = np.sort(scores[:, ~is_outlier], axis=1)
     outliers = scores[:, is_outlier]
@@ -356,7 +360,8 @@ def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
         np.searchsorted(row, values, "left").mean() + np.searchsorted(row, values, "right").mean()
         for row, values in zip(inliers, outliers)
     ]
-    return 1 - np.array(above) / (2 * inliers.shape[1])
+    auc = 1 - np.array(above) / (2 * inliers.shape[1])
+    return np.where(np.isfinite(scores).all(axis=1), auc, np.nan)
 
 
 @dataclass(frozen=True)
@@ -555,6 +560,7 @@ def train(
         epoch += n_together
         callback_list.on_epoch_end(epoch - 1, logs)
         shown = [(name, logs[name]) for name in PROGRESS if name in logs]
-        progress.update(epoch, shown, finalize=epoch == n_epochs)
+        last = epoch == n_epochs or gan.combine_model.stop_training
+        progress.update(epoch, shown, finalize=last)
     callback_list.on_train_end()
     return pd.concat(history, ignore_index=True).rename_axis("update")

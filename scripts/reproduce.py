@@ -266,7 +266,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nreproduce: interrupted", file=sys.stderr)
         return 130
-    command = " ".join(["python scripts/reproduce.py", *(argv or sys.argv[1:])])
+    command = " ".join(["python scripts/reproduce.py", *(sys.argv[1:] if argv is None else argv)])
     text = report(rows, alocc_row, args.seed, command)
     write(args.output / "report.md", lambda path: path.write_text(text))
     print(f"{args.output / 'report.md'} written in {time.perf_counter() - start:.0f} s")

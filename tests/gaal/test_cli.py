@@ -83,7 +83,9 @@ def test_the_seed_decides_the_run_by_either_door(path, tmp_path):
         (["--path", "{points}", "--stop_epochs", "0"], "'stop_epochs'"),
         (["--path", "{points}", "--lr_d", "-1"], "'lr_d'"),
         (["--path", "{empty}"], "empty"),
-        (["--path", "{points}", "--output", "{points}"], "is not a folder"),
+        (["--path", "{points}", "--output", "{points}"], "cannot be written to"),
+        (["--path", "{points}", "--output", "{points}/below"], "cannot be written to"),
+        (["--path", "."], "is a folder"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(arguments, message, path, tmp_path, capsys):
@@ -119,6 +121,36 @@ def test_interrupt_writes_nothing(path, tmp_path, monkeypatch, capsys):
     assert cli.so_gaal(["--path", str(path), "--output", str(folder)]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not folder.exists()
+
+
+def test_a_failed_save_leaves_neither_files_nor_folders(path, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(SOGAAL, "save", fail)
+    folder = tmp_path / "new" / "out"
+    arguments = f"--path {path} --stop_epochs 1 --quiet --output {folder}"
+    assert cli.so_gaal(arguments.split()) == 2
+    assert "no space left" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_replaced_where_one_file_cannot_be(path, tmp_path, capsys):
+    folder = tmp_path / "out"
+    (folder / "detector.zip").mkdir(parents=True)
+    arguments = f"--path {path} --stop_epochs 1 --quiet --output {folder}"
+    assert cli.so_gaal(arguments.split()) == 2
+    assert "detector.zip is a folder" in capsys.readouterr().err
+    assert [p.name for p in folder.iterdir()] == ["detector.zip"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_diverged_run_reports_no_auc(path, tmp_path, capsys):
+    folder = tmp_path / "out"
+    arguments = f"--path {path} --stop_epochs 20 --lr_d 1e30 --quiet --output {folder}"
+    assert cli.so_gaal(arguments.split()) == 0
+    assert "diverged" in capsys.readouterr().out
+    assert json.loads((folder / "settings.json").read_text())["auc"] is None
 
 
 @pytest.mark.parametrize("program", ["so_gaal", "mo_gaal"])

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gaal import MOGAAL, SOGAAL, networks, training
+from gaal.datasets import load_dataset
 
 X = np.random.default_rng(0).random((80, 3)).astype(np.float32)
 Y = (np.arange(80) < 8).astype(int)
@@ -182,6 +184,16 @@ def test_loading_what_is_no_detector_says_so(tmp_path):
         SOGAAL.load(tmp_path / "other.zip")
     with pytest.raises(FileNotFoundError):
         SOGAAL.load(tmp_path / "nowhere.zip")
+    FITTED.save(tmp_path / "detector.zip")
+    content = bytearray((tmp_path / "detector.zip").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "damaged.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged\.zip"):
+        SOGAAL.load(tmp_path / "damaged.zip")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        FITTED.save(tmp_path / "nowhere" / "detector.zip")
+    with pytest.raises(IsADirectoryError, match="a folder"):
+        FITTED.save(tmp_path)
 
 
 def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
@@ -260,6 +272,7 @@ def test_unscaled_features_draw_a_warning_that_names_the_remedy():
     ("y", "error"),
     [
         (np.where(Y, -1, 1), "labels -1"),
+        (np.where(Y, -1.0, 1.0), "labels -1.0"),
         (np.array(["nor", "outlier"])[Y], "labels outlier"),
         (Y[:-1], "inconsistent numbers of samples"),
         (np.zeros((80, 2)), "1d array"),
@@ -337,6 +350,55 @@ def test_an_interrupted_fit_leaves_the_detector_unfitted():
         detector.fit(X, callbacks=[Interrupt()])
     with pytest.raises(NotFittedError):
         detector.predict(X)
+
+
+@pytest.mark.parametrize("y", [Y[:-1], np.where(Y, -1, 1)])
+def test_a_failed_refit_leaves_the_detector_as_it_was(y):
+    detector = clone(DETECTORS[0]).fit(X)
+    before = detector.score_samples(X)
+    with pytest.raises(ValueError, match=r"y holds|inconsistent"):
+        detector.fit(np.hstack([X, X]), y)
+    np.testing.assert_array_equal(detector.score_samples(X), before)
+
+
+@pytest.mark.parametrize("steps", [1, "auto"])
+def test_networks_stay_in_float32_whatever_keras_defaults_to(steps):
+    expected = clone(DETECTORS[1]).set_params(steps_per_execution=steps).fit(X, Y).history_
+    keras.config.set_floatx("float64")
+    try:
+        detector = clone(DETECTORS[1]).set_params(steps_per_execution=steps).fit(X, Y)
+    finally:
+        keras.config.set_floatx("float32")
+    assert detector.discriminator_.weights[0].dtype == "float32"
+    pd.testing.assert_frame_equal(detector.history_, expected, rtol=1e-4, check_dtype=False)
+
+
+def test_callbacks_may_be_one_or_an_iterator_or_none():
+    for callbacks in (keras.callbacks.History(), iter([keras.callbacks.History()]), None):
+        clone(DETECTORS[0]).fit(X, callbacks=callbacks)
+    seen = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(epoch)
+
+    clone(DETECTORS[0]).fit(X, callbacks=iter([Count()]))
+    assert seen == list(range(6))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_search_finds_the_best_with_the_documented_scorer():
+    data, labels = load_dataset("WDBC", return_X_y=True)
+    search = GridSearchCV(
+        SOGAAL(stop_epochs=5, random_state=0),
+        {"lr_d": [0.01, 1e30]},  # the second diverges
+        scoring=lambda detector, X, y: roc_auc_score(
+            y, -np.nan_to_num(detector.score_samples(X), nan=0.5)
+        ),
+        cv=StratifiedKFold(2),
+    ).fit(data, labels)
+    assert search.best_params_ == {"lr_d": 0.01}
+    assert search.best_score_ > 0.5
 
 
 @pytest.mark.parametrize("n", [2, 3])

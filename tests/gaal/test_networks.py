@@ -146,7 +146,11 @@ def test_double_precision_copy_scores_alike_and_leaves_the_model_alone():
 def test_the_models_are_keras_models_that_print_and_survive_saving(tmp_path, capsys):
     gan = compiled(networks.build_sub_generators(2, 3))
     gan.combine_model.summary()
-    assert "sub_generators" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "sub_generators" in out
+    # 3 x 2 x (4 + 2) of the sub-generators train; 2 x 6 + 6 + 6 + 1 of D do not.
+    assert "Trainable params: 36 " in out
+    assert "Non-trainable params: 25 " in out
     keras.saving.save_model(gan.generator, tmp_path / "generator.keras")
     loaded = keras.saving.load_model(tmp_path / "generator.keras")
     z = np.random.default_rng(0).random((3, 4, 2), dtype=np.float32)

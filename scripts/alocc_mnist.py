@@ -17,7 +17,7 @@ from pathlib import Path
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
 SETTINGS = {
     "published": {"fidelity": "published"},
-    "corrected": {"fidelity": "corrected"},
+    "corrected": {"fidelity": "corrected", "epochs": 1},
 }
 DIGITS = {"published": [1], "corrected": list(range(10))}
 TRAIN_SIZE = {"published": None, "corrected": 2560}
@@ -91,9 +91,9 @@ def by_share(detector, images, X_train, digit: int, seed: int):
 def describe(experiment: str, images) -> str:
     """Say in words how an experiment's runs are made."""
     n = TRAIN_SIZE[experiment]
-    size = "all training images of the digit" if n is None else f"its first {n} training images"
+    size = "all" if n is None else f"the first {n} of them"
     settings = ", ".join(f"{key}={value}" for key, value in SETTINGS[experiment].items())
-    return f"{images.name}, {size}, {settings}"
+    return f"{images.name}, training images of the digit: {size}; {settings}"
 
 
 def run(experiment: str, digit: int, seed: int, images):
@@ -214,7 +214,8 @@ def digits_table(table):
             auc = runs[digit, score]
             cells[label] = f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
         rows.append({"digit": digit, **cells})
-    return pd.DataFrame(rows)
+    means = {label: f"{runs[:, score].mean():.3f}" for score, label in SCORE_LABELS.items()}
+    return pd.DataFrame([*rows, {"digit": "mean", **means}])
 
 
 def summary(table, command: str) -> str:

@@ -1,0 +1,313 @@
+"""Run ALOCC on MNIST: the published setting on one digit, and F1 by share of outliers.
+
+Targets: "published" trains with the tutorial's settings and measures the AUC of the three
+scores after every epoch on the whole test set; "corrected" takes every digit as the target
+class in turn and measures F1 and AUC by share of outliers, as in the paper's figure 8. Results
+go run by run into one table, and runs that are there already are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
+SETTINGS = {
+    "published": {"fidelity": "published"},
+    "corrected": {"fidelity": "corrected", "epochs": 1},
+}
+DIGITS = {"published": [1], "corrected": list(range(10))}
+TRAIN_SIZE = {"published": None, "corrected": 2560}
+THRESHOLDS = ("best", "share")
+LAST_UPDATES = 10  # whose mean is the reconstruction loss at the end of an epoch
+RUN = ["experiment", "digit", "seed"]
+SCORE_LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
+PAPER_CURVES = {"d_rx": "D(R(X))", "d_x": "D(X)"}
+
+
+def write(path: Path, save) -> None:
+    """Write a file aside by ``save(path)``, then rename it."""
+    aside = path.with_name(f".unfinished-{path.name}")
+    try:
+        save(aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------
+# Runs
+
+
+def by_epoch(detector, images, X_train, digit: int):
+    """Fit, and measure the AUC of the three scores after every epoch on the whole test set."""
+    import pandas as pd
+    from sklearn.metrics import roc_auc_score
+
+    from alocc.protocols import all_scores
+
+    detector.fit(X_train)
+    chosen = detector.epoch_
+    is_inlier = images.test_target == digit
+    rows = []
+    for epoch, history in detector.history_.groupby("epoch"):
+        loss = history["g_loss_reconstruction"]
+        detector.use_epoch(int(epoch), X_train[:1])  # the offsets are not looked at
+        for score, values in all_scores(detector, images.test_data).items():
+            rows.append(
+                {
+                    "score": score,
+                    "epoch": epoch,
+                    "chosen": epoch == chosen,
+                    "auc": roc_auc_score(is_inlier, values),
+                    "reconstruction_loss": loss.mean(),
+                    "reconstruction_loss_end": loss.tail(LAST_UPDATES).mean(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def by_share(detector, images, X_train, digit: int, seed: int):
+    """Fit, and measure F1 and AUC by share of outliers."""
+    import numpy as np
+
+    from alocc.protocols import f1_auc_by_outlier_share
+
+    table = f1_auc_by_outlier_share(
+        detector,
+        X_train,
+        np.full(len(X_train), digit),
+        X_test=images.test_data,
+        y_test=images.test_target,
+        seeds=[seed],
+        threshold=THRESHOLDS,
+    )
+    return table.drop(columns=["target", "seed"])
+
+
+def describe(experiment: str, images) -> str:
+    """Say in words how an experiment's runs are made."""
+    n = TRAIN_SIZE[experiment]
+    size = "all" if n is None else f"the first {n} of them"
+    settings = ", ".join(f"{key}={value}" for key, value in SETTINGS[experiment].items())
+    return f"{images.name}, training images of the digit: {size}; {settings}"
+
+
+def run(experiment: str, digit: int, seed: int, images):
+    """Make one run and return its rows."""
+    from alocc import ALOCC
+
+    X_train = images.data[images.target == digit][: TRAIN_SIZE[experiment]]
+    detector = ALOCC(**SETTINGS[experiment], random_state=seed)
+    start = time.perf_counter()
+    if experiment == "published":
+        rows = by_epoch(detector, images, X_train, digit)
+    else:
+        rows = by_share(detector, images, X_train, digit, seed)
+    for place, (name, value) in enumerate(zip(RUN, (experiment, digit, seed))):
+        rows.insert(place, name, value)
+    return rows.assign(
+        settings=describe(experiment, images),
+        n_train=len(X_train),
+        seconds=round(time.perf_counter() - start, 1),
+    )
+
+
+def collect(path: Path, wanted: list[tuple], images):
+    """Read the table of finished runs, make those that are missing, and keep it up to date."""
+    import pandas as pd
+
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, "settings"])
+    for experiment, settings in table[["experiment", "settings"]].drop_duplicates().to_numpy():
+        if settings != describe(experiment, images):
+            raise ValueError(
+                f"{path} holds runs made with other settings ({experiment}: {settings}); choose"
+                " another --output."
+            )
+    finished = set(table[RUN].itertuples(index=False, name=None))
+    for number, key in enumerate(wanted, 1):
+        label = "{}/{} {}: digit {}, seed {}".format(number, len(wanted), *key)
+        if key in finished:
+            print(f"{label}: there already", flush=True)
+            continue
+        rows = run(*key, images)
+        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
+        write(path, lambda aside, table=table: table.to_csv(aside, index=False))
+        used = rows[rows["chosen"]] if "chosen" in rows else rows
+        means = used.groupby("score")["auc"].mean()
+        text = ", ".join(f"{SCORE_LABELS[s]} {means[s]:.3f}" for s in SCORE_LABELS)
+        print(f"{label}: AUC {text} ({rows['seconds'].iloc[0]:.0f} s)", flush=True)
+    return table
+
+
+# ---------------------------------------------------------------------------------------
+# Summary
+
+
+def markdown(table) -> list[str]:
+    """Lay a DataFrame of text out as lines of Markdown."""
+    lines = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy().tolist()]
+    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+def epochs_table(table):
+    """Lay out the AUC after every epoch: a row a seed and epoch."""
+    import pandas as pd
+
+    auc = table.pivot(index=["digit", "seed", "epoch"], columns="score", values="auc")
+    others = ["chosen", "reconstruction_loss", "reconstruction_loss_end"]
+    runs = table.drop_duplicates(["digit", "seed", "epoch"]).set_index(auc.index.names)[others]
+    rows = [
+        {
+            "digit": digit,
+            "seed": seed,
+            "epoch": f"{epoch:.0f}" + (" (chosen)" if runs["chosen"][digit, seed, epoch] else ""),
+            "loss, mean": f"{runs['reconstruction_loss'][digit, seed, epoch]:.3f}",
+            f"loss, last {LAST_UPDATES}": (
+                f"{runs['reconstruction_loss_end'][digit, seed, epoch]:.3f}"
+            ),
+            **{f"AUC {SCORE_LABELS[s]}": f"{auc.loc[(digit, seed, epoch), s]:.3f}"
+               for s in SCORE_LABELS},
+        }
+        for digit, seed, epoch in auc.index
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def shares_table(table, value: str, threshold: str, paper: bool = True):
+    """Lay out means of F1 or AUC: a row a score, a column a share of outliers."""
+    import numpy as np
+    import pandas as pd
+
+    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
+    from alocc.protocols import everything_inlier_f1, mean_by_share
+
+    means = mean_by_share(table[table["threshold"] == threshold])
+    shares = np.unique(means["outlier_share"])
+    columns = [f"{share:.0%}" for share in shares]
+    rows = []
+    for score, label in SCORE_LABELS.items():
+        curve = means[means["score"] == score].set_index("outlier_share")[value]
+        rows.append([label, *(f"{curve[share]:.3f}" for share in shares)])
+    if paper:
+        for name in PAPER_CURVES.values():
+            known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
+            cells = (f"{known[s]:.2f}" if s in known else "" for s in shares)
+            rows.append([f"{name.replace('X', 'x')}, paper", *cells])
+        rows.append(["everything inlier", *(f"{everything_inlier_f1(s):.3f}" for s in shares)])
+    return pd.DataFrame(rows, columns=["score", *columns])
+
+
+def digits_table(table):
+    """Lay out the mean AUC and its range over the runs, a row a digit."""
+    import pandas as pd
+
+    one_rule = table[table["threshold"] == THRESHOLDS[0]]
+    runs = one_rule.groupby(["digit", "score", "seed"])["auc"].mean()
+    rows = []
+    for digit in sorted(one_rule["digit"].unique()):
+        cells = {}
+        for score, label in SCORE_LABELS.items():
+            auc = runs[digit, score]
+            cells[label] = f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
+        rows.append({"digit": digit, **cells})
+    means = {label: f"{runs[:, score].mean():.3f}" for score, label in SCORE_LABELS.items()}
+    return pd.DataFrame([*rows, {"digit": "mean", **means}])
+
+
+def summary(table, command: str) -> str:
+    """Lay the results out as Markdown."""
+    lines = ["# ALOCC on MNIST", "", f"Made by `{command}`.", ""]
+    for experiment in (e for e in SETTINGS if e in set(table["experiment"])):
+        part = table[table["experiment"] == experiment]
+        lines += [f"## {experiment}", "", f"{part['settings'].iloc[0]}.", ""]
+        if experiment == "published":
+            lines += [*markdown(epochs_table(part)), ""]
+            continue
+        digits = part["digit"].nunique()
+        n_runs = len(part[RUN].drop_duplicates())
+        lines += [f"Means of {n_runs} runs over {digits} digits.", ""]
+        for rule in THRESHOLDS:
+            lines += [f"F1, threshold by {rule!r}:", "", *markdown(shares_table(part, "f1", rule))]
+            lines += [""]
+        lines += ["AUC:", "", *markdown(shares_table(part, "auc", THRESHOLDS[0], paper=False)), ""]
+        lines += ["AUC by digit, mean and range over the seeds:", "", *markdown(digits_table(part))]
+        lines += ["", "![F1 by share of outliers](figure8.png)", ""]
+    return "\n".join(lines)
+
+
+def draw(table, path: Path) -> None:
+    """Draw F1 by share of outliers beside the paper's (figure 8), for each threshold rule."""
+    from matplotlib.figure import Figure
+
+    from alocc import plots
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    for rule, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
+        plots.plot_f1_by_outlier_share(table[table["threshold"] == rule], ax=ax)
+    write(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
+
+
+# ---------------------------------------------------------------------------------------
+
+
+def load(dataset: str, address: str | None):
+    """Load the images; where they have no test part, every fifth is held out."""
+    import numpy as np
+
+    from alocc.datasets import load_images
+
+    images = load_images(dataset, address)
+    if images.test_data is None:
+        held_out = np.arange(len(images.data)) % 5 == 4
+        images.update(test_data=images.data[held_out], test_target=images.target[held_out])
+        images.update(data=images.data[~held_out], target=images.target[~held_out])
+    return images
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the runs that are missing and write the summary; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("targets", nargs="*", help="published, corrected; by default both")
+    parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
+    parser.add_argument(
+        "--dataset_address",
+        "--data-home",
+        metavar="PATH",
+        help="where mnist.npz or the IDX files are; by default they are downloaded",
+    )
+    parser.add_argument("--digits", type=int, nargs="+", help="target classes")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--output", type=Path, default=REPORTS, metavar="DIR")
+    args = parser.parse_args(argv)
+    unknown = sorted(set(args.targets) - set(SETTINGS))
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(SETTINGS)}")
+    targets = [t for t in SETTINGS if t in args.targets or not args.targets]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Seeds outermost: the first seed of all digits is there before the second begins.
+    wanted = [(t, d, s) for t in targets for s in args.seeds for d in args.digits or DIGITS[t]]
+    try:
+        images = load(args.dataset, args.dataset_address)
+        args.output.mkdir(parents=True, exist_ok=True)
+        table = collect(args.output / "runs.csv", wanted, images)
+        if "corrected" in set(table["experiment"]):
+            draw(table[table["experiment"] == "corrected"], args.output / "figure8.png")
+    except (OSError, ValueError) as error:
+        print(f"alocc_mnist: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nalocc_mnist: interrupted; call again to go on", file=sys.stderr)
+        return 130
+    command = " ".join(["python scripts/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)])
+    path = args.output / "summary.md"
+    write(path, lambda aside: aside.write_text(summary(table, command)))
+    print(f"{path} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,4 @@
+"""What running GAAL and running ALOCC have in common, and neither paper speaks of.
+
+Nothing here knows a network or an update; both packages import it, it imports neither.
+"""

@@ -133,7 +133,7 @@ def cannot(what: str, ours: str, reason: str) -> Comparison:
 
 
 def overall(comparisons: Sequence[Comparison]) -> str:
-    """The worst verdict: one that differs outweighs all, one that is reproduced the rest."""
+    """Return the worst verdict: one that differs outweighs all, one reproduced the rest."""
     verdicts = {comparison.verdict for comparison in comparisons}
     for verdict in (DIFFERS, REPRODUCED):
         if verdict in verdicts:

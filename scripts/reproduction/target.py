@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -71,3 +73,11 @@ class Target:
     pieces: Callable[[Plan], list[dict]]
     run: Callable[..., dict]
     show: Callable[[Plan, list[dict]], Outcome]
+
+
+def sha256(data: Path | str | np.ndarray) -> str:
+    """Compute the SHA-256 of a file, or of the bytes of an array."""
+    if isinstance(data, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(data).tobytes()).hexdigest()
+    with open(data, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,384 @@
+"""What a finished target leaves on disk, and the report made of all that are there.
+
+A target's folder holds ``result.json``, its figures and its tables. The folder appears whole or
+not at all.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import platform
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from reproduction import verdicts
+from reproduction.target import Outcome, Plan, Target
+
+PACKAGES = ("gaal-alocc", "tensorflow", "keras", "numpy", "scikit-learn")
+PROTOCOL = (
+    "Every AUC of GAAL is the published protocol's: measured on the training data, its labels used"
+    " for nothing else. It does not tell how the detector does on new data."
+)
+RULES = (
+    "Each comparison names its rule; the verdict on a target is the worst of its comparisons. Where"
+    " there is no published number, or not of the same data, it says so."
+)
+MARKS = {verdicts.REPRODUCED: "good", verdicts.DIFFERS: "bad", verdicts.CANNOT: "open"}
+
+
+def versions() -> dict[str, str]:
+    """Find the versions that the numbers depend on."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def identity(plan: Plan) -> dict:
+    """Tell one plan's results from another's."""
+    return {
+        "full": plan.full,
+        "seeds": plan.seeds,
+        "published files": plan.gaal_home is not None,
+        "MNIST": plan.mnist is not None,
+    }
+
+
+def command(target: Target, plan: Plan) -> str:
+    """Write the command that makes this target alone, anywhere."""
+    words = ["python scripts/reproduce.py", target.name, "--full" if plan.full else "--quick"]
+    words += ["--seeds", str(plan.seeds), "--force"]
+    if plan.data_home is not None and not plan.full:
+        words += ["--data-home", "DATA"]
+    return " ".join(words)
+
+
+def is_kept(target: Target, plan: Plan, output: Path) -> bool:
+    """Tell whether this target is finished with this plan and this version of the package."""
+    result = read(output / target.name)
+    return (
+        result is not None
+        and result["plan"] == identity(plan)
+        and result["versions"]["gaal-alocc"] == versions()["gaal-alocc"]
+    )
+
+
+def read(folder: Path) -> dict | None:
+    """Read a finished target, None where there is none."""
+    try:
+        return json.loads((folder / "result.json").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def store(
+    target: Target, plan: Plan, outcome: Outcome, redo: str, seconds: float, output: Path
+) -> None:
+    """Write what a target shows into its folder, aside first."""
+    result = {
+        "name": target.name,
+        "title": target.title,
+        "source": target.source,
+        "settings": target.settings,
+        "plan": identity(plan),
+        "verdict": verdicts.overall(outcome.comparisons),
+        "summary": summary(outcome.comparisons),
+        "comparisons": [vars(comparison) for comparison in outcome.comparisons],
+        "notes": outcome.notes,
+        "data": outcome.data,
+        "versions": versions(),
+        "seconds": round(seconds, 1),
+        "command": redo,
+        "figures": [],
+        "tables": [],
+    }
+    aside = Path(tempfile.mkdtemp(dir=output, prefix=f".{target.name}."))
+    try:
+        for title, figure in outcome.figures.items():
+            file = f"{slug(title)}.png"
+            figure.savefig(aside / file, dpi=110)
+            width, height = (figure.get_size_inches() * 110).round().astype(int).tolist()
+            result["figures"].append(
+                {"title": title, "file": file, "width": width, "height": height}
+            )
+        for title, table in outcome.tables.items():
+            file = f"{slug(title)}.csv"
+            table.to_csv(aside / file, index=False)
+            result["tables"].append({"title": title, "file": file})
+        # NaN is no JSON: a comparison without a single difference has null there.
+        text = json.dumps(
+            json.loads(
+                json.dumps(result, default=lambda x: x.item()), parse_constant=lambda _: None
+            ),
+            indent=1,
+            ensure_ascii=False,
+        )
+        (aside / "result.json").write_text(text + "\n")
+        aside.chmod(0o755)
+        final = output / target.name
+        if final.exists():
+            old = Path(tempfile.mkdtemp(dir=output, prefix=f".{target.name}.old."))
+            os.replace(final, old / "old")
+            os.replace(aside, final)
+            shutil.rmtree(old)
+        else:
+            os.replace(aside, final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def slug(title: str) -> str:
+    """Make a file's name of a title."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def summary(comparisons: list[verdicts.Comparison]) -> str:
+    """Say in a line how many comparisons hold, and the first of them in numbers."""
+    judged = [c for c in comparisons if c.verdict != verdicts.CANNOT]
+    first = comparisons[0]
+    beside = f" (published: {first.published})" if first.verdict != verdicts.CANNOT else ""
+    count = ""
+    if judged:
+        good = sum(c.verdict == verdicts.REPRODUCED for c in judged)
+        count = f"{good} of {len(judged)} hold; "
+    return f"{count}{first.what} {first.ours}{beside}"
+
+
+def write(targets: Iterable[Target], output: Path) -> list[dict]:
+    """Write index.html and index.md of all finished targets, and return their results."""
+    results = [result for target in targets if (result := read(output / target.name)) is not None]
+    for name, text in (
+        ("index.html", page(results, output)),
+        ("index.md", text_of(results, output)),
+    ):
+        aside = output / f".unfinished-{name}"
+        aside.write_text(text)
+        os.replace(aside, output / name)
+    return results
+
+
+def number(value, column: str = "") -> str:
+    """Write a cell of a table."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        if column.startswith("seconds"):
+            return f"{value:.1f}"
+        return f"{value:.4g}"
+    return str(value)
+
+
+def comparison_rows(result: dict) -> list[list[str]]:
+    """Lay the comparisons of a target out as rows of text."""
+    return [
+        [
+            c["what"],
+            c["ours"],
+            c["published"],
+            "" if c["difference"] is None else f"{c['difference']:+.3g}",
+            c["reason"] or c["rule"],
+            c["verdict"],
+        ]
+        for c in result["comparisons"]
+    ]
+
+
+COMPARED = ["", "ours", "published", "difference", "rule", "verdict"]
+
+
+def facts(result: dict) -> list[tuple[str, str]]:
+    """List what one needs to know to judge and to redo a target."""
+    return [
+        ("Source", result["source"]),
+        ("Settings", result["settings"]),
+        ("Seeds", f"{result['plan']['seeds']}, from 0; fewer where the table says so"),
+        ("Versions", ", ".join(f"{name} {v}" for name, v in result["versions"].items())),
+        ("Time", f"{result['seconds']:.0f} s"),
+    ]
+
+
+def tables_of(result: dict, output: Path) -> list[tuple[str, str, list[str], list[list[str]]]]:
+    """Read the tables of a target: title, file, header and rows of text."""
+    laid = []
+    for table in result["tables"]:
+        frame = pd.read_csv(output / result["name"] / table["file"], keep_default_na=False)
+        rows = [
+            [number(value, name) for name, value in zip(frame.columns, row)]
+            for row in frame.itertuples(index=False)
+        ]
+        laid.append((table["title"], table["file"], list(frame.columns), rows))
+    return laid
+
+
+def counts(results: list[dict]) -> str:
+    """Count the verdicts."""
+    found = [result["verdict"] for result in results]
+    return ", ".join(f"{found.count(v)} {v}" for v in MARKS if v in found) + (
+        f"; {sum(r['seconds'] for r in results) / 60:.0f} minutes in all"
+    )
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+
+def text_table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lay text out as a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def text_of(results: list[dict], output: Path) -> str:
+    """Lay all results out as Markdown."""
+    lines = ["# GAAL and ALOCC: the published figures and tables", "", f"{counts(results)}.", ""]
+    lines += text_table(
+        ["target", "verdict", "what came out"],
+        [[f"[{r['title']}](#{r['name']})", r["verdict"], r["summary"]] for r in results],
+    )
+    lines += ["", PROTOCOL, "", RULES]
+    for result in results:
+        lines += ["", f'<a id="{result["name"]}"></a>', "", f"## {result['title']}", ""]
+        lines += [f"**{result['verdict']}**", ""]
+        lines += [
+            f"![{figure['title']}]({result['name']}/{figure['file']})\n"
+            for figure in result["figures"]
+        ]
+        lines += [*text_table(COMPARED, comparison_rows(result)), ""]
+        for title, file, header, rows in tables_of(result, output):
+            lines += [f"{title} ([CSV]({result['name']}/{file})):", ""]
+            lines += [*text_table(header, rows), ""]
+        lines += [f"{note}\n" for note in result["notes"]]
+        lines += [f"- {name}: {value}" for name, value in facts(result)]
+        lines += [
+            f"- Data: {data['name']}, {data['source']}; SHA-256 `{data['sha256']}`"
+            for data in result["data"]
+        ]
+        lines += [f"- Alone: `{result['command']}`"]
+    return "\n".join([*lines, ""])
+
+
+# --- HTML ----------------------------------------------------------------------------------------
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #b3261e; --open: #6a6a6a; }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-top: 1px solid var(--line);
+     padding-top: 1.5rem; }
+figure { margin: 1rem 0; }
+img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
+figcaption, .small { font-size: .85rem; opacity: .8; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line);
+         vertical-align: top; }
+.badge { display: inline-block; padding: .05rem .5rem; border-radius: 1rem; color: white;
+         font-size: .8rem; white-space: nowrap; }
+.good { background: var(--good); } .bad { background: var(--bad); }
+.open { background: var(--open); }
+code { overflow-wrap: anywhere; font-size: .9em; }
+dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
+details { margin: .5rem 0; } summary { cursor: pointer; }
+@media (max-width: 40rem) {
+  .top, .top tbody, .top tr, .top td { display: block; }
+  .top thead { display: none; }
+  .top td { border: 0; padding: 0; }
+  .top tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
+}
+"""
+
+
+def badge(verdict: str) -> str:
+    """Write a verdict as a coloured badge."""
+    return f'<span class="badge {MARKS[verdict]}">{verdict}</span>'
+
+
+def web_table(header: list[str], rows: list[list[str]]) -> str:
+    """Lay text out as an HTML table that scrolls in its own box."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td>{badge(c) if c in MARKS else html.escape(c)}</td>" for c in row)
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def section(result: dict, output: Path) -> str:
+    """Lay one target out as HTML."""
+    name, escape = result["name"], html.escape
+    parts = [f'<h2 id="{name}">{escape(result["title"])} {badge(result["verdict"])}</h2>']
+    parts += [
+        f'<figure><img src="{name}/{figure["file"]}" width="{figure["width"]}"'
+        f' height="{figure["height"]}" alt="{escape(figure["title"])}">'
+        f"<figcaption>{escape(figure['title'])}</figcaption></figure>"
+        for figure in result["figures"]
+    ]
+    parts += [f"<p>{escape(note)}</p>" for note in result["notes"]]
+    rows = comparison_rows(result)
+    title = f"{len(rows)} comparisons: {escape(result['summary'])}"
+    is_open = "" if len(rows) > 8 else " open"
+    table = web_table(COMPARED, rows)
+    parts += [f"<details{is_open}><summary>{title}</summary>{table}</details>"]
+    for title, file, header, rows in tables_of(result, output):
+        parts += [
+            f'<details><summary>{escape(title)} (<a href="{name}/{file}">CSV</a>)</summary>'
+            f"{web_table(header, rows)}</details>"
+        ]
+    known = "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in facts(result))
+    known += "".join(
+        f"<dt>Data: {escape(data['name'])}</dt><dd>{escape(data['source'])}; SHA-256"
+        f" <code>{data['sha256']}</code></dd>"
+        for data in result["data"]
+    )
+    known += f"<dt>Alone</dt><dd><code>{escape(result['command'])}</code></dd>"
+    parts += [
+        f"<details><summary>Settings, data, versions, time</summary><dl>{known}</dl></details>"
+    ]
+    return "\n".join(parts)
+
+
+def page(results: list[dict], output: Path) -> str:
+    """Lay all results out as one page of HTML."""
+    rows = "".join(
+        f'<tr><td><a href="#{r["name"]}">{html.escape(r["title"])}</a></td>'
+        f'<td>{badge(r["verdict"])}</td><td class="small">{html.escape(r["summary"])}</td></tr>'
+        for r in results
+    )
+    sections = "\n".join(section(result, output) for result in results)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>GAAL and ALOCC: the published figures and tables</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>GAAL and ALOCC: the published figures and tables</h1>
+<p>{counts(results)}.</p>
+<table class="top"><thead><tr><th>target</th><th>verdict</th><th>what came out</th></tr></thead>
+<tbody>{rows}</tbody></table>
+<p class="small">{PROTOCOL}</p>
+<p class="small">{RULES}</p>
+{sections}
+</body>
+</html>
+"""

@@ -92,13 +92,13 @@ def median_in_band(
 def in_our_range(
     what: str, ours: Sequence[float], published: float, tolerance: float
 ) -> Comparison:
-    """Judge one published run: reproduced if it lies in the range of ours, give or take."""
+    """Judge one published value: reproduced if it lies in the range of ours, give or take."""
     low, high = float(np.min(ours)), float(np.max(ours))
     median = float(np.median(ours))
     good = low - tolerance <= published <= high + tolerance
     return Comparison(
         what,
-        f"{median:.4g} [{low:.4g}, {high:.4g}] of {len(ours)}",
+        f"{median:.4g} [{low:.4g}, {high:.4g}]",
         f"{published:.4g}",
         f"the published value between our minimum and maximum, give or take {tolerance:g}",
         REPRODUCED if good else DIFFERS,

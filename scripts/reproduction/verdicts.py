@@ -89,6 +89,23 @@ def median_in_band(
     )
 
 
+def ranges_overlap(
+    what: str, ours: Sequence[float], band: tuple[float, float, float], rounding: float = 0.0005
+) -> Comparison:
+    """Judge runs by their range: reproduced if it overlaps the (min, median, max) published."""
+    low, middle, high = band
+    lowest, highest = float(np.min(ours)), float(np.max(ours))
+    median = float(np.median(ours))
+    return Comparison(
+        what,
+        f"{median:.4g} [{lowest:.4g}, {highest:.4g}] of {len(ours)}",
+        f"{middle:.4g} [{low:.4g}, {high:.4g}]",
+        "the two ranges overlap",
+        REPRODUCED if lowest <= high + rounding and highest >= low - rounding else DIFFERS,
+        median - middle,
+    )
+
+
 def in_our_range(
     what: str, ours: Sequence[float], published: float, tolerance: float
 ) -> Comparison:

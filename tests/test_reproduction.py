@@ -1,0 +1,365 @@
+"""scripts/reproduce.py: what it runs, keeps, judges and writes."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+from reproduction import gaal, report, verdicts
+from reproduction.target import Outcome, Plan, Target, sha256
+
+QUICK = Plan(full=False, seeds=2)
+
+
+def flat(algorithm, parameters, seed=0, updates=6000):
+    """Make a run in which nothing is learned."""
+    columns = ["discriminator_loss", *(f"sub_generator{i}_loss" for i in range(2))]
+    history = pd.DataFrame(0.69, index=range(updates), columns=[*columns, "generator_loss"])
+    return {
+        "algorithm": algorithm,
+        "name": "onecluster",
+        "seed": seed,
+        "parameters": parameters,
+        "history": history.assign(auc=0.6),
+        "stop": updates // 3,
+        "seconds": 1.0,
+    }
+
+
+def piece(value):
+    return {"value": value, "sum": float(np.arange(value).sum())}
+
+
+def show(plan, results):
+    figure = Figure()
+    figure.subplots().plot([r["sum"] for r in results])
+    table = pd.DataFrame(results)
+    total = sum(r["sum"] for r in results)
+    return Outcome(
+        [verdicts.within("sum", total, 3, 0), verdicts.cannot("more", "1", "none known")],
+        {"A <figure>": figure},
+        {"A table": table},
+        ["A note."],
+        [{"name": "numbers", "source": "counted", "sha256": sha256(np.arange(3))}],
+    )
+
+
+def small(name="small", run=piece):
+    """Make a target that takes no time."""
+    return Target(
+        name,
+        f"The {name} & only",
+        "Section 1",
+        "none",
+        lambda plan: [{"value": i} for i in range(plan.seeds + 1)],
+        run,
+        show,
+    )
+
+
+@pytest.fixture
+def reproduce(monkeypatch):
+    spec = importlib.util.spec_from_file_location("reproduce", SCRIPTS / "reproduce.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def with_targets(monkeypatch, reproduce, *targets):
+    monkeypatch.setattr(reproduce, "TARGETS", {target.name: target for target in targets})
+
+
+def test_a_finished_target_is_kept_until_forced_or_asked_otherwise(
+    reproduce, monkeypatch, tmp_path, capsys
+):
+    with_targets(monkeypatch, reproduce, small())
+    arguments = ["--output", str(tmp_path), "--jobs", "1", "--seeds", "3"]
+    assert reproduce.main(arguments) == 0
+    assert "small: kept" not in capsys.readouterr().out
+    first = (tmp_path / "small" / "result.json").stat().st_mtime_ns
+    assert reproduce.main(arguments) == 0
+    assert "small: kept" in capsys.readouterr().out
+    assert (tmp_path / "small" / "result.json").stat().st_mtime_ns == first
+    assert reproduce.main([*arguments, "--force"]) == 0
+    assert (tmp_path / "small" / "result.json").stat().st_mtime_ns > first
+    assert reproduce.main([*arguments[:-1], "2"]) == 0
+    assert "small: kept" not in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "index.md", "small"]
+
+
+def test_what_is_finished_survives_an_interrupt(reproduce, monkeypatch, tmp_path, capsys):
+    def stop(value):
+        raise KeyboardInterrupt
+
+    with_targets(monkeypatch, reproduce, small("first"), small("second", stop))
+    assert reproduce.main(["--output", str(tmp_path), "--jobs", "1"]) == 130
+    assert "what is finished is kept" in capsys.readouterr().err
+    assert (tmp_path / "first" / "result.json").exists()
+    assert "The first &amp; only" in (tmp_path / "index.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "index.html", "index.md"]
+
+
+def test_the_report_names_everything_one_needs_to_redo_it(reproduce, monkeypatch, tmp_path):
+    with_targets(monkeypatch, reproduce, small())
+    reproduce.main(["--output", str(tmp_path), "--jobs", "1", "--seeds", "2"])
+    result = json.loads((tmp_path / "small" / "result.json").read_text())
+    assert result["verdict"] == verdicts.DIFFERS  # 0 + 0 + 1 is not 3
+    assert result["comparisons"][0]["difference"] == -2
+    assert result["comparisons"][1]["difference"] is None
+    for text in ((tmp_path / "index.md").read_text(), (tmp_path / "index.html").read_text()):
+        assert "python scripts/reproduce.py small --quick --seeds 2 --force" in text
+        assert sha256(np.arange(3)) in text
+        assert "Section 1" in text
+        assert "differs" in text
+        assert "none known" in text
+        assert "tensorflow" in text
+    assert "A &lt;figure&gt;" in (tmp_path / "index.html").read_text()
+    assert (tmp_path / "small" / "a-figure.png").stat().st_size > 1000
+
+
+def test_processes_give_what_one_process_gives(reproduce, monkeypatch, tmp_path):
+    with_targets(monkeypatch, reproduce, small())
+    tables = []
+    for jobs in ("1", "2"):
+        output = tmp_path / jobs
+        assert reproduce.main(["--output", str(output), "--jobs", jobs]) == 0
+        tables.append((output / "small" / "a-table.csv").read_text())
+    assert tables[0] == tables[1]
+
+
+def test_a_dask_cluster_runs_the_pieces(reproduce, monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with_targets(monkeypatch, reproduce, small())
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        arguments = ["--output", str(tmp_path), "--dask", cluster.scheduler_address]
+        assert reproduce.main(arguments) == 0
+    assert "2,1.0" in (tmp_path / "small" / "a-table.csv").read_text()
+
+
+def test_unknown_targets_and_numbers_are_refused(reproduce, capsys):
+    for arguments, message in [
+        (["nothing"], "no target nothing; the targets are so-onecluster"),
+        (["--seeds", "0"], "--seeds is 0; expected at least 1"),
+        (["--jobs", "0"], "--jobs is 0; expected at least 1"),
+    ]:
+        with pytest.raises(SystemExit):
+            reproduce.main(arguments)
+        assert message in capsys.readouterr().err
+
+
+def test_a_missing_published_file_is_named_before_anything_runs(
+    reproduce, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    arguments = ["--data-home", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]
+    assert reproduce.main(arguments) == 2
+    assert "onecluster" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_target_is_listed_with_its_source(reproduce, capsys):
+    assert reproduce.main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    for target in reproduce.TARGETS.values():
+        assert target.name in listed
+        assert target.source in listed
+        assert target.settings
+
+
+def test_a_plan_finds_the_published_files_in_one_folder(tmp_path):
+    assert Plan(True, 1).gaal_home is None
+    assert Plan(True, 1, tmp_path).gaal_home == tmp_path
+    assert Plan(True, 1, tmp_path).mnist is None
+    (tmp_path / "gaal").mkdir()
+    (tmp_path / "mnist.npz").touch()
+    assert Plan(True, 1, tmp_path).gaal_home == tmp_path / "gaal"
+    assert Plan(True, 1, tmp_path).mnist == tmp_path / "mnist.npz"
+
+
+TARGETS = {target.name: target for target in gaal.TARGETS}
+
+
+@pytest.mark.parametrize(
+    "name", ["so-onecluster", "mo-onecluster", "post-figure4", "post-figure5", "post-figure6"]
+)
+def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
+    algorithm = "MO-GAAL" if name.startswith("mo") else "SO-GAAL"
+    runs = [
+        flat(algorithm, {"stop_epochs": 1000, **variant}, seed)
+        for variant in ({}, gaal.UNDER_224)
+        for seed in range(2)
+    ]
+    outcome = TARGETS[name].show(QUICK, runs)
+    assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
+    assert sum(c.verdict == verdicts.DIFFERS for c in outcome.comparisons) > 1
+    assert len(outcome.figures) == 1
+
+
+def table_of(name, **values):
+    """Make the results of a target that keeps numbers only."""
+    base = {"seed": 0, "seconds": 1.0, "name": "onecluster"}
+    return [{**base, **dict(zip(values, row))} for row in zip(*values.values())]
+
+
+BAD = {
+    "datasets": table_of(
+        "datasets",
+        algorithm=["SO-GAAL", "MO-GAAL"],
+        parameters=[{"stop_epochs": 9}, {"stop_epochs": 9}],
+        stop=[0.9, 0.9],
+        end=[0.9, 0.8],
+        best=[1.0, 1.0],
+    ),
+    "division": table_of(
+        "division",
+        algorithm=["SO-GAAL", "MO-GAAL"],
+        end=[0.9, 0.8],
+        moments=[
+            [
+                {
+                    "epoch": 1,
+                    "auc": 0.5,
+                    "plane": np.linspace(0, 1, gaal.GRID**2).reshape(gaal.GRID, -1),
+                    "generated": np.random.default_rng(0).random((30, 2)),
+                }
+            ]
+            * len(gaal.MOMENTS)
+        ]
+        * 2,
+    ),
+    "stop-epochs": table_of(
+        "stop-epochs",
+        algorithm=["SO-GAAL", "MO-GAAL"],
+        parameters=[{"stop_epochs": 1000}, {"stop_epochs": 1500}],
+        loss=[np.full(100, 0.69)] * 2,
+        update=[50, np.nan],
+        suggested=[25, np.nan],
+    ),
+    "sub-generators": table_of(
+        "sub-generators",
+        parameters=[{"k": 1}, {"k": 10}],
+        end=[0.9, 0.8],
+    ),
+    "irrelevant-variables": table_of(
+        "irrelevant-variables",
+        method=["SO-GAAL", "MO-GAAL", "LOF", "kNN", "IsolationForest"] * 2,
+        share=[0.0] * 5 + [0.9] * 5,
+        auc=[0.9] * 5 + [0.9, 0.5, 0.9, 0.9, 0.9],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_numbers_do_not_reproduce_a_table(name):
+    outcome = TARGETS[name].show(QUICK, BAD[name])
+    assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
+    assert outcome.figures
+    assert outcome.tables
+
+
+@pytest.mark.parametrize("name", ["post-figure2", "post-figure3"])
+def test_targets_without_training_are_reproduced(name):
+    assert TARGETS[name].pieces(QUICK) == []
+    outcome = TARGETS[name].show(QUICK, [])
+    assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
+
+
+def test_other_points_are_not_the_published_scatter(monkeypatch):
+    data = gaal.load("onecluster", None)
+    data.data, data.target = data.data[:900] + 0.1, data.target[:900]
+    monkeypatch.setattr(gaal, "load", lambda name, home: data)
+    outcome = TARGETS["post-figure3"].show(QUICK, [])
+    assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
+
+
+def test_small_pieces_of_gaal_run_and_show():
+    """Every kind of piece, trained for real on small settings."""
+    short = {"seed": 0, "name": "WDBC", "home": None, "parameters": {"stop_epochs": 3}}
+    for algorithm in gaal.ALGORITHMS:
+        result = gaal.summarise(algorithm=algorithm, **short)
+        assert 0 <= result["stop"] <= result["best"] <= 1
+        looked = gaal.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
+        assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20, 60]
+        assert looked["moments"][0]["generated"].shape == (300, 2)
+        assert looked["end"] == looked["moments"][-1]["auc"]
+        seen = gaal.irrelevant(algorithm, 0.5, 0, 2)
+        assert 0 <= seen["auc"] <= 1
+    unstopped = gaal.unstopped(
+        algorithm="SO-GAAL",
+        **{**short, "parameters": {"stop_epochs": 150, "whether_stop": False}},
+    )
+    assert unstopped["loss"].shape == (450,)
+    assert 100 < unstopped["suggested"] < 400
+    for method in ("LOF", "kNN", "IsolationForest"):
+        assert gaal.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95
+
+
+def test_the_settings_of_the_figures_are_the_published_ones():
+    assert gaal.published_parameters("SO-GAAL", "onecluster") == {"stop_epochs": 1000}
+    assert gaal.published_parameters("MO-GAAL", "WDBC") == {"stop_epochs": 200, "k": 10}
+    full = Plan(full=True, seeds=10, data_home=Path("data"))
+    pieces = TARGETS["datasets"].pieces(full)
+    assert len(pieces) == 12 * 2 * 10
+    assert {piece["home"] for piece in pieces} == {"data"}
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+PROBE = """<body><iframe id="page" src="PAGE" width="390" height="800"></iframe><script>
+document.getElementById("page").onload = () => {
+  const doc = document.getElementById("page").contentDocument;
+  document.body.setAttribute("data-width", doc.documentElement.scrollWidth);
+  document.body.setAttribute("data-images",
+    [...doc.images].map((image) => image.naturalWidth > 0).join(" "));
+};
+</script></body>"""
+
+
+def browse(page, folder, *more):
+    """Open a page in headless Chromium; return the DOM and what was logged."""
+    with tempfile.TemporaryDirectory() as profile:
+        command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]
+        command += ["--no-first-run", "--disable-background-networking", "--disable-sync"]
+        command += ["--disable-component-update", f"--user-data-dir={profile}"]
+        command += ["--allow-file-access-from-files", "--enable-logging=stderr", "--v=0"]
+        command += ["--virtual-time-budget=20000", "--dump-dom", *more, page.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
+    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    return done.stdout, console
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_the_page_fits_a_phone_and_its_images_load(reproduce, monkeypatch, tmp_path):
+    with_targets(monkeypatch, reproduce, small("one"), small("two"))
+    reproduce.main(["--output", str(tmp_path), "--jobs", "1"])
+    probe = tmp_path / "probe.html"
+    probe.write_text(PROBE.replace("PAGE", "index.html"))
+    dom, console = browse(probe, tmp_path)
+    assert 'data-images="true true"' in dom
+    assert int(re.search(r'data-width="(\d+)"', dom).group(1)) <= 390
+    assert console == []
+    # The same probe notices a page that is broken.
+    (tmp_path / "one" / "a-figure.png").unlink()
+    text = (tmp_path / "index.html").read_text()
+    (tmp_path / "index.html").write_text(text.replace("<h1>", "<script>x.y</script><h1>"))
+    dom, console = browse(probe, tmp_path)
+    assert 'data-images="false true"' in dom
+    assert any("x is not defined" in line for line in console)
+
+
+def test_cells_of_tables_read_like_numbers():
+    assert report.number(0.98765432) == "0.9877"
+    assert report.number(12.345, "seconds") == "12.3"
+    assert report.number(float("nan")) == ""
+    assert report.number("0.9 ± 0.1") == "0.9 ± 0.1"

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 from reproduction import gaal, report, verdicts
 from reproduction.target import Outcome, Plan, Target, sha256
 
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 QUICK = Plan(full=False, seeds=2)
 
 

@@ -145,15 +145,11 @@ def slug(title: str) -> str:
 
 
 def summary(comparisons: list[verdicts.Comparison]) -> str:
-    """Say in a line how many comparisons hold, and the first of them in numbers."""
+    """Say in a line how many comparisons hold, and what the first of them is in numbers."""
     judged = [c for c in comparisons if c.verdict != verdicts.CANNOT]
-    first = comparisons[0]
-    beside = f" (published: {first.published})" if first.verdict != verdicts.CANNOT else ""
-    count = ""
-    if judged:
-        good = sum(c.verdict == verdicts.REPRODUCED for c in judged)
-        count = f"{good} of {len(judged)} hold; "
-    return f"{count}{first.what} {first.ours}{beside}"
+    good = sum(c.verdict == verdicts.REPRODUCED for c in judged)
+    count = f"{good} of {len(judged)} hold; " if judged else ""
+    return f"{count}{comparisons[0].what}: {comparisons[0].ours}"
 
 
 def write(targets: Iterable[Target], output: Path) -> list[dict]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,10 +16,13 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 from traitlets import default
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # a cell that takes longer hangs
+# What TensorFlow says of the machine at its start, past TF_CPP_MIN_LOG_LEVEL.
+START_LOG = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
 
 
 class ThisInterpreter(AsyncKernelManager):
@@ -53,17 +59,37 @@ def execute(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         kernel_manager_class=ThisInterpreter,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     )
     search = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
     env.pop("MPLBACKEND", None)  # figures belong into the notebook
     client.execute(env=env)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [kept for kept in map(tidy, cell.outputs) if kept is not None]
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     return notebook
+
+
+def tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """Take TensorFlow's start-up log out of an output, and make its picture small."""
+    if output.output_type == "stream":
+        output.text = START_LOG.sub("", output.text)
+        if not output.text.strip():
+            return None
+    picture = output.get("data", {}).get("image/png")
+    if picture is not None:
+        # 128 colours are enough for a figure, and take a third of the bytes.
+        figure = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+        file = io.BytesIO()
+        figure.quantize(128, dither=Image.Dither.NONE).save(file, "png", optimize=True)
+        output.data["image/png"] = base64.b64encode(file.getvalue()).decode()
+    return output
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,15 +97,14 @@ def notebook_of(tmp_path, *sources):
 
 
 def test_the_script_writes_outputs_and_no_traces_of_the_machine(tmp_path, capsys):
-    source = (
-        "import sys, os, gaal, matplotlib.pyplot as plt\n"
-        "sys.stderr.write('I0000 00:00:1 1 a.cc:1] CPU\\n')\n"
-        "print(os.path.samefile(os.getcwd(), sys.argv[0] and FOLDER), sys.executable == PYTHON)\n"
-        "plt.plot([0, 1]);"
-    )
-    import sys
-
     setup = f"FOLDER = {str(tmp_path)!r}\nPYTHON = {sys.executable!r}"
+    source = (
+        "import os, sys, gaal, matplotlib.pyplot as plt\n"
+        "print('I0000 00:00:1 1 a.cc:1] this CPU', file=sys.stderr)\n"
+        "print(os.path.samefile(os.getcwd(), FOLDER), sys.executable == PYTHON)\n"
+        "plt.plot([0, 1])\n"
+        "plt.show()"
+    )
     path = notebook_of(tmp_path, setup, source)
     assert script.main([str(path)]) == 0
     assert "new.ipynb" in capsys.readouterr().out

@@ -1,0 +1,131 @@
+"""The notebooks run in a fresh kernel, and are committed with the outputs of such a run."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MOST_BYTES = 500_000
+# Of a machine or of one run: folders, addresses of objects, TensorFlow's start-up log.
+MACHINE = re.compile(
+    r"(?<![\w.:/])/(home|work|tmp|opt|root|usr|var|mnt|Users)/|[A-Z]:\\|\bat 0x[0-9a-f]+|I0000 "
+)
+
+spec = importlib.util.spec_from_file_location(
+    "scripts_execute_notebooks", ROOT / "scripts" / "execute_notebooks.py"
+)
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def kinds(outputs):
+    """What the outputs of a cell are, and nothing of what they say."""
+    return {kind for o in outputs for kind in o.get("data", {o.get("name", o.output_type): None})}
+
+
+def texts(outputs):
+    for output in outputs:
+        for kind, content in {**output.get("data", {}), "text": output.get("text", "")}.items():
+            if not kind.startswith("image/"):
+                yield str(content)
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def committed(path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+def test_a_committed_notebook_is_valid_and_small(path, committed):
+    nbformat.validate(committed)
+    assert path.stat().st_size < MOST_BYTES
+
+
+def test_it_was_run_from_top_to_bottom_without_an_error(committed):
+    cells = code_cells(committed)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    assert any("image/png" in kinds(cell.outputs) for cell in cells)
+
+
+def test_its_outputs_tell_nothing_of_a_machine(committed):
+    for cell in code_cells(committed):
+        for text in texts(cell.outputs):
+            assert not MACHINE.search(text), text
+    assert committed.metadata.kernelspec.display_name == "Python 3"
+    assert set(committed.metadata) == {"kernelspec", "language_info"}
+    assert not [cell for cell in committed.cells if "execution" in cell.metadata]
+
+
+@pytest.mark.parametrize(
+    "text", ["/home/ann/data.csv", "read /opt/x", "C:\\data", "<f at 0x7f1a>", "I0000 00:00:1.2"]
+)
+def test_a_trace_of_a_machine_is_seen(text):
+    assert MACHINE.search(text)
+
+
+@pytest.mark.parametrize("text", ["https://a.org/home/x", "a/tmp/b", "data/opt/x", "1/k"])
+def test_a_harmless_path_is_not(text):
+    assert not MACHINE.search(text)
+
+
+def notebook_of(tmp_path, *sources):
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    path = tmp_path / "new.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_the_script_writes_outputs_and_no_traces_of_the_machine(tmp_path, capsys):
+    setup = f"FOLDER = {str(tmp_path)!r}\nPYTHON = {sys.executable!r}"
+    source = (
+        "import os, sys, gaal, matplotlib.pyplot as plt\n"
+        "print('I0000 00:00:1 1 a.cc:1] this CPU', file=sys.stderr)\n"
+        "print(os.path.samefile(os.getcwd(), FOLDER), sys.executable == PYTHON)\n"
+        "plt.plot([0, 1])\n"
+        "plt.show()"
+    )
+    path = notebook_of(tmp_path, setup, source)
+    assert script.main([str(path)]) == 0
+    assert "new.ipynb" in capsys.readouterr().out
+    first, second = nbformat.read(path, as_version=4).cells
+    assert (first.outputs, first.execution_count, second.execution_count) == ([], 1, 2)
+    assert kinds(second.outputs) == {"stdout", "image/png", "text/plain"}
+    assert second.outputs[0].text == "True True\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["new.ipynb"]
+
+
+def test_the_script_leaves_a_failing_notebook_as_it_was(tmp_path, capsys):
+    path = notebook_of(tmp_path, "print(1)", "1 / 0")
+    before = path.read_bytes()
+    assert script.main([str(path)]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed):
+    executed = script.execute(path)
+    old, new = code_cells(committed), code_cells(executed)
+    assert [cell.source for cell in old] == [cell.source for cell in new]
+    assert [kinds(cell.outputs) for cell in old] == [kinds(cell.outputs) for cell in new]

@@ -15,7 +15,7 @@ from reproduction.verdicts import Comparison
 
 
 def sha256(data: Path | np.ndarray) -> str:
-    """The SHA-256 of a file, or of the bytes of an array in C order."""
+    """Return the SHA-256 of a file, or of the bytes of an array in C order."""
     content = data.read_bytes() if isinstance(data, Path) else np.ascontiguousarray(data).tobytes()
     return hashlib.sha256(content).hexdigest()
 

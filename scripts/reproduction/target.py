@@ -14,12 +14,6 @@ from matplotlib.figure import Figure
 from reproduction.verdicts import Comparison
 
 
-def sha256(data: Path | np.ndarray) -> str:
-    """Return the SHA-256 of a file, or of the bytes of an array in C order."""
-    content = data.read_bytes() if isinstance(data, Path) else np.ascontiguousarray(data).tobytes()
-    return hashlib.sha256(content).hexdigest()
-
-
 @dataclass(frozen=True)
 class Plan:
     """What one run of scripts/reproduce.py is asked for.

@@ -146,7 +146,7 @@ def curve_within(
 
     The difference is that of the point furthest off.
     """
-    differences = np.subtract(ours, published)
+    differences = np.asarray(ours) - np.asarray(published)
     furthest = float(differences[np.argmax(np.abs(differences))])
     return Comparison(
         what,

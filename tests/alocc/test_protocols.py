@@ -299,14 +299,16 @@ def test_alocc_goes_through_the_protocols():
     assert not hasattr(detector, "history_")
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """ALOCC after three epochs, and its images."""
+    from alocc.detector import ALOCC
+
+    X = np.random.default_rng(0).random((16, 16, 16))
+    return ALOCC(epochs=3, batch_size=8, gf_dim=2, df_dim=2, random_state=0).fit(X), X
+
+
 class TestAucByEpoch:
-    @pytest.fixture(scope="class")
-    def fitted(self):
-        from alocc.detector import ALOCC
-
-        X = np.random.default_rng(0).random((16, 16, 16))
-        return ALOCC(epochs=3, batch_size=8, gf_dim=2, df_dim=2, random_state=0).fit(X), X
-
     def test_each_row_is_that_of_the_epochs_weights(self, fitted):
         detector, X = fitted
         is_inlier = np.arange(16) % 2 == 0

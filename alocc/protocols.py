@@ -319,6 +319,57 @@ def _seeded_clone(estimator: BaseEstimator, seed: int) -> BaseEstimator:
 
 
 # ---------------------------------------------------------------------------------------
+# Epoch by epoch
+
+
+def auc_by_epoch(
+    detector: BaseEstimator,
+    X: np.ndarray,
+    is_inlier: np.ndarray,
+    epochs: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Measure the AUC of the three scores with the weights of one epoch after the other.
+
+    Parameters
+    ----------
+    detector : ALOCC
+        Fitted, not loaded: it must have the weights of its epochs. It is left as it was.
+    X : array of shape (n, height, width) or (n, height, width, channels)
+        Images to test on.
+    is_inlier : array of bool, shape (n,)
+    epochs : sequence of int, optional
+        From 0. By default all.
+
+    Returns
+    -------
+    DataFrame
+        A row an epoch: epoch, chosen (whether it is the one in use), and the AUC of inliers
+        over outliers by each of "reconstruction", "d_x" and "d_rx".
+
+    Raises
+    ------
+    ValueError
+        If the weights of such an epoch are not there.
+    """
+    kept = len(detector.epoch_weights_)
+    if not kept:
+        raise ValueError(
+            "detector has no weights of its epochs: those of a loaded one were not saved."
+        )
+    chosen, offsets = detector.epoch_, detector.offsets_
+    rows = []
+    try:
+        for epoch in range(kept) if epochs is None else epochs:
+            detector.use_epoch(int(epoch), X[:1])  # the offsets are not looked at
+            auc = {s: roc_auc_score(is_inlier, v) for s, v in all_scores(detector, X).items()}
+            rows.append({"epoch": int(epoch), "chosen": epoch == chosen, **auc})
+    finally:
+        detector.use_epoch(chosen, X[:1])
+        detector.offsets_ = offsets
+    return pd.DataFrame(rows)
+
+
+# ---------------------------------------------------------------------------------------
 # The tutorial's test
 
 

@@ -44,30 +44,18 @@ def write(path: Path, save) -> None:
 
 def by_epoch(detector, images, X_train, digit: int):
     """Fit, and measure the AUC of the three scores after every epoch on the whole test set."""
-    import pandas as pd
-    from sklearn.metrics import roc_auc_score
-
-    from alocc.protocols import all_scores
+    from alocc.protocols import auc_by_epoch
 
     detector.fit(X_train)
-    chosen = detector.epoch_
-    is_inlier = images.test_target == digit
-    rows = []
-    for epoch, history in detector.history_.groupby("epoch"):
-        loss = history["g_loss_reconstruction"]
-        detector.use_epoch(int(epoch), X_train[:1])  # the offsets are not looked at
-        for score, values in all_scores(detector, images.test_data).items():
-            rows.append(
-                {
-                    "score": score,
-                    "epoch": epoch,
-                    "chosen": epoch == chosen,
-                    "auc": roc_auc_score(is_inlier, values),
-                    "reconstruction_loss": loss.mean(),
-                    "reconstruction_loss_end": loss.tail(LAST_UPDATES).mean(),
-                }
-            )
-    return pd.DataFrame(rows)
+    auc = auc_by_epoch(detector, images.test_data, images.test_target == digit)
+    losses = detector.history_.groupby("epoch")["g_loss_reconstruction"]
+    table = auc.melt(["epoch", "chosen"], var_name="score", value_name="auc")
+    return table.assign(
+        reconstruction_loss=table["epoch"].map(losses.mean()),
+        reconstruction_loss_end=table["epoch"].map(
+            losses.apply(lambda v: v.tail(LAST_UPDATES).mean())
+        ),
+    )
 
 
 def by_share(detector, images, X_train, digit: int, seed: int):

@@ -139,9 +139,47 @@ def same_distribution(
     )
 
 
+def curve_within(
+    what: str, ours: Sequence[float], published: Sequence[float], tolerance: float
+) -> Comparison:
+    """Judge a curve at its points: reproduced if none lies further than ``tolerance`` off.
+
+    The difference is that of the point furthest off.
+    """
+    differences = np.asarray(ours) - np.asarray(published)
+    furthest = float(differences[np.argmax(np.abs(differences))])
+    return Comparison(
+        what,
+        ", ".join(f"{value:.3f}" for value in ours),
+        ", ".join(f"{value:g}" for value in published),
+        f"every point within {tolerance:g}",
+        REPRODUCED if abs(furthest) <= tolerance else DIFFERS,
+        furthest,
+    )
+
+
 def holds(what: str, condition: bool, ours: str, published: str, rule: str) -> Comparison:
     """Judge a statement in words, such as an order: reproduced if the condition is true."""
     return Comparison(what, ours, published, rule, REPRODUCED if condition else DIFFERS)
+
+
+def stand_in(
+    what: str, ours: Sequence[float], bound: float, published: str, reason: str
+) -> Comparison:
+    """Judge runs on data that stand in for the published ones.
+
+    Numbers on other data cannot be compared, however good; but if a run does not reach
+    ``bound``, which any that works does, it differs.
+    """
+    lowest = float(np.min(ours))
+    return Comparison(
+        what,
+        f"{lowest:.4g} (lowest of {len(ours)})",
+        published,
+        f"differs if a run is below {bound:g}, else not compared",
+        CANNOT if lowest >= bound else DIFFERS,
+        reason=reason,
+    )
 
 
 def cannot(what: str, ours: str, reason: str) -> Comparison:

@@ -297,3 +297,46 @@ def test_alocc_goes_through_the_protocols():
     assert first.score.tolist() == ["reconstruction", "d_x", "d_rx"]
     np.testing.assert_allclose(first.threshold, second.threshold, rtol=1e-4)
     assert not hasattr(detector, "history_")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """ALOCC after three epochs, and its images."""
+    from alocc.detector import ALOCC
+
+    X = np.random.default_rng(0).random((16, 16, 16))
+    return ALOCC(epochs=3, batch_size=8, gf_dim=2, df_dim=2, random_state=0).fit(X), X
+
+
+class TestAucByEpoch:
+    def test_each_row_is_that_of_the_epochs_weights(self, fitted):
+        detector, X = fitted
+        is_inlier = np.arange(16) % 2 == 0
+        table = protocols.auc_by_epoch(detector, X, is_inlier)
+        assert table["epoch"].tolist() == [0, 1, 2]
+        assert table.set_index("epoch")["chosen"].to_dict() == {
+            epoch: epoch == detector.epoch_ for epoch in range(3)
+        }
+        chosen = table[table["chosen"]].iloc[0]
+        for score in protocols.SCORES:
+            expected = roc_auc_score(is_inlier, detector.score_samples(X, score))
+            assert chosen[score] == pytest.approx(expected)
+        few = protocols.auc_by_epoch(detector, X, is_inlier, epochs=[2])
+        np.testing.assert_array_equal(
+            few[list(protocols.SCORES)], table.tail(1)[list(protocols.SCORES)]
+        )
+
+    def test_leaves_the_detector_as_it_was(self, fitted):
+        detector, X = fitted
+        before = detector.epoch_, dict(detector.offsets_), detector.score_samples(X, "d_rx")
+        protocols.auc_by_epoch(detector, X, np.arange(16) < 8, [0, 1])
+        with pytest.raises(ValueError, match="epoch=7"):
+            protocols.auc_by_epoch(detector, X, np.arange(16) < 8, [0, 7])
+        assert (detector.epoch_, detector.offsets_) == before[:2]
+        np.testing.assert_array_equal(detector.score_samples(X, "d_rx"), before[2])
+
+    def test_a_loaded_detector_is_an_error(self, fitted, tmp_path):
+        detector, X = fitted
+        detector.save(tmp_path / "detector")
+        with pytest.raises(ValueError, match="weights of its epochs"):
+            protocols.auc_by_epoch(type(detector).load(tmp_path / "detector"), X, np.arange(16) < 8)

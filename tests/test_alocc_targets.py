@@ -1,0 +1,369 @@
+"""ALOCC's targets run, show what they found, and say so when a run is bad."""
+
+import functools
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from reproduction import alocc as targets  # noqa: E402
+from reproduction import verdicts  # noqa: E402
+from reproduction.target import Plan, sha256  # noqa: E402
+from reproduction.verdicts import CANNOT, DIFFERS, REPRODUCED  # noqa: E402
+
+QUICK = Plan(full=False, seeds=3)
+TARGETS = {target.name: target for target in targets.TARGETS}
+
+
+class MeanImage:
+    """Stands in for ALOCC: R draws the mean training image, D sees how far x is from it."""
+
+    noise_sigma = 0.155
+    offsets_ = None
+
+    def __init__(self, score="reconstruction", epochs=1, **settings):
+        self.score, self.epochs = score, epochs
+
+    def get_params(self, deep=True):
+        return {"score": self.score, "epochs": self.epochs}
+
+    def set_params(self, score=None, **settings):
+        self.score = score or self.score
+        return self
+
+    def fit(self, X):
+        from alocc.datasets import to_unit
+
+        self.mean_ = to_unit(X).mean(axis=0)
+        self.epoch_weights_ = [None] * self.epochs
+        epochs = np.repeat(np.arange(self.epochs), 4)
+        self.history_ = pd.DataFrame({"epoch": epochs, "g_loss_reconstruction": 1 / (epochs + 1)})
+        return self.use_epoch(self.epochs - 1, X)
+
+    def use_epoch(self, epoch, X):
+        self.epoch_ = epoch
+        return self
+
+    def reconstruct(self, X):
+        return np.broadcast_to(self.mean_, X.shape).astype(np.float32)
+
+    def score_samples(self, X, score=None):
+        from alocc.datasets import to_unit
+
+        error = np.mean((to_unit(X) - self.mean_) ** 2, axis=(1, 2))
+        return -error if (score or self.score) == "reconstruction" else np.exp(-error)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A full plan, with a file that passes for MNIST as long as nobody reads images from it."""
+    (tmp_path / "mnist.npz").write_bytes(b"MNIST")
+    return Plan(full=True, seeds=10, data_home=tmp_path)
+
+
+def verdict_on(outcome, start):
+    """The verdicts on all comparisons whose name starts so."""
+    found = {c.verdict for c in outcome.comparisons if c.what.startswith(start)}
+    assert found, f"no comparison {start}"
+    return found
+
+
+def check_shown(outcome):
+    """Every comparison says what and why, every figure has titles, every table rows."""
+    for comparison in outcome.comparisons:
+        assert comparison.what
+        assert comparison.ours
+        assert comparison.verdict in (REPRODUCED, DIFFERS, CANNOT)
+        assert comparison.verdict != CANNOT or comparison.reason
+    for figure in outcome.figures.values():
+        assert any(ax.get_title() for ax in figure.axes)
+        assert figure.get_figwidth() <= 7
+    assert all(len(table) for table in outcome.tables.values())
+    for entry in outcome.data:
+        assert len(entry["sha256"]) == 64
+
+
+def test_the_targets_are_listed_without_tensorflow():
+    code = f"""
+import sys; sys.path.insert(0, {str(SCRIPTS)!r})
+from reproduction.alocc import TARGETS
+from reproduction.target import Plan
+assert all(target.pieces(Plan(full=False, seeds=3)) for target in TARGETS)
+sys.exit("tensorflow" in sys.modules)"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_figure_has_its_target_and_few_runs():
+    assert list(TARGETS) == [
+        "alocc-tutorial",
+        "alocc-figure6",
+        "alocc-figure7",
+        "alocc-figure8",
+        "alocc-frames",
+    ]
+    assert len(TARGETS["alocc-tutorial"].pieces(QUICK)) == 1
+    assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 2
+    pieces = TARGETS["alocc-figure8"].pieces(Plan(full=True, seeds=10))
+    assert {(p["digit"], p["seed"]) for p in pieces} == {
+        (d, s) for d in range(10) for s in (1, 2, 3)
+    }
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_quick_run_is_small_and_shown(name, monkeypatch):
+    import alocc
+
+    monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
+    if name == "alocc-figure8":  # whose protocol clones
+        monkeypatch.setattr(targets, "_short_run", lambda *_, **__: _cloneable())
+    target = TARGETS[name]
+    results = [target.run(**piece) for piece in target.pieces(QUICK)]
+    stored = pickle.dumps(results)
+    assert len(stored) < 300_000
+    outcome = target.show(QUICK, pickle.loads(stored))
+    check_shown(outcome)
+    assert outcome.figures
+    assert outcome.tables
+
+
+def _cloneable():
+    from sklearn.base import BaseEstimator
+
+    class Cloneable(BaseEstimator, MeanImage):
+        def __init__(self, score="reconstruction", epochs=1):
+            MeanImage.__init__(self, score, epochs)
+
+    return Cloneable()
+
+
+def test_alocc_itself_goes_through(monkeypatch):
+    import alocc
+
+    small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
+    monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
+    result = targets.run_figure6(seed=1, mnist=None)
+    assert list(result["nearness"].index) == [1, 6, 7]
+    assert (result["nearness"]["error"] > 0).all()
+    assert (result["nearness"]["correlation"].abs() < 1).all()
+    check_shown(targets.show_figure6(QUICK, [result]))
+
+
+# ---------------------------------------------------------------------------------------
+# Good runs, made of the published numbers, and what is done to them
+
+
+def tutorial_run(seed=1):
+    losses = np.full((5, 52), 0.12)
+    losses[0, 0] = 1.1
+    auc = {score: targets.RERUNS[name][seed - 1] for score, name in targets.RERUN_NAMES.items()}
+    return {
+        "seed": seed,
+        "history": pd.DataFrame(
+            {"epoch": np.repeat(np.arange(5), 52), "g_loss_reconstruction": losses.ravel()}
+        ),
+        "epoch": 3,
+        "auc": pd.DataFrame({"epoch": np.arange(5), "chosen": np.arange(5) == 3, **auc}),
+        "samples": pd.DataFrame(
+            [{"label": k, "row": 0, **values} for k, values in targets.SAMPLES.items()]
+        ),
+        "shown": [np.zeros((4, 28, 28), np.uint8)] * 2,
+        "montage": [np.zeros((25, 28, 28), np.uint8)] * 3,
+    }
+
+
+def losses_stay_high(run):
+    run["history"]["g_loss_reconstruction"] = 0.6
+
+
+def another_epoch(run):
+    run["epoch"] = 0
+
+
+def coin(run):
+    run["auc"][list(targets.SCORES)] = 0.5
+
+
+def samples_swapped(run):
+    run["samples"]["reconstruction_loss"] = run["samples"]["reconstruction_loss"].to_numpy()[::-1]
+
+
+def sure_of_it(run):
+    run["samples"]["discriminator"] = 0.99
+
+
+def test_a_tutorial_as_published_is_reproduced(full):
+    outcome = targets.show_tutorial(full, [tutorial_run(seed) for seed in (1, 2, 3)])
+    check_shown(outcome)
+    assert {c.verdict for c in outcome.comparisons} == {REPRODUCED}
+    assert outcome.data[0]["sha256"] == sha256(full.mnist)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "start"),
+    [
+        (losses_stay_high, "reconstruction loss, first update"),
+        (losses_stay_high, "reconstruction loss, end of each epoch"),
+        (another_epoch, "epoch chosen"),
+        (coin, "AUC of reconstruction"),
+        (coin, "AUC of D(x)"),
+        (coin, "AUC of D(R(x))"),
+        (samples_swapped, "reconstruction loss, sample 1"),
+        (sure_of_it, "D(R(x)), sample 3"),
+        (samples_swapped, "sample with the lowest"),
+    ],
+)
+def test_a_bad_tutorial_differs(full, spoil, start):
+    runs = [tutorial_run(seed) for seed in (1, 2, 3)]
+    for run in runs:
+        spoil(run)
+    outcome = targets.show_tutorial(full, runs)
+    assert verdict_on(outcome, start) == {DIFFERS}
+    assert verdicts.overall(outcome.comparisons) == DIFFERS
+
+
+def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
+    outcome = targets.show_tutorial(QUICK, [tutorial_run()])
+    assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
+    assert verdict_on(outcome, "AUC of reconstruction, last") == {CANNOT}
+    run = tutorial_run()
+    coin(run)
+    outcome = targets.show_tutorial(QUICK, [run])
+    assert verdict_on(outcome, "AUC of reconstruction, last") == {DIFFERS}
+
+
+def figure6_run(correlation_of_others):
+    near = {"error": [0.02, 0.1, 0.1], "correlation": [0.9, *[correlation_of_others] * 2]}
+    shown = [np.zeros((9, 28, 28), np.uint8)] * 2
+    return {"seed": 1, "nearness": pd.DataFrame(near, index=[1, 6, 7]), "shown": shown}
+
+
+@pytest.mark.parametrize(("correlation", "verdict"), [(0.5, REPRODUCED), (0.9, DIFFERS)])
+def test_figure6_differs_where_others_are_reconstructed_as_well(full, correlation, verdict):
+    outcome = targets.show_figure6(full, [figure6_run(correlation)])
+    check_shown(outcome)
+    assert {c.verdict for c in outcome.comparisons} == {verdict}
+
+
+def figure7_runs(d_rx):
+    is_outlier = np.arange(20) >= 10
+    d_x = np.where(is_outlier, 0.5, 0.65) + np.linspace(-0.1, 0.1, 20)
+    scores = {"d_x": d_x, "d_rx": d_rx}
+    return [
+        {"fidelity": fidelity, "seed": 1, "is_outlier": is_outlier, **scores}
+        for fidelity in ("corrected", "published")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("d_rx", "verdict"),
+    [(np.linspace(0.9, 0.1, 20), REPRODUCED), (np.full(20, 0.5), DIFFERS)],
+    ids=["R sets apart", "D(R(x)) says nothing"],
+)
+def test_figure7_differs_where_r_does_not_set_apart(full, d_rx, verdict):
+    outcome = targets.show_figure7(full, figure7_runs(d_rx))
+    check_shown(outcome)
+    assert verdict_on(outcome, "inliers and outliers") == {verdict}
+    assert verdict_on(outcome, "the scores") == {CANNOT}
+    on_digits = targets.show_figure7(QUICK, figure7_runs(d_rx))
+    assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
+
+
+def figure8_run(spoiled="", by=0.0):
+    from alocc.protocols import OUTLIER_SHARES
+
+    rows = [
+        {
+            "target": 1,
+            "seed": 1,
+            "outlier_share": share,
+            "score": score,
+            "threshold": rule,
+            "f1": f1 - by * (score == spoiled),
+            "auc": 0.9,
+            "f1_everything_inlier": 0.9,
+        }
+        for score, name in {**targets.FIGURE8_NAMES, "reconstruction": "D(X)"}.items()
+        for rule in targets.RULES
+        for share, f1 in zip(OUTLIER_SHARES, targets.PAPER_F1[name])
+    ]
+    return {"table": pd.DataFrame(rows)}
+
+
+def test_figure8_with_the_papers_numbers_is_reproduced(full):
+    outcome = targets.show_figure8(full, [figure8_run()])
+    check_shown(outcome)
+    assert {c.verdict for c in outcome.comparisons} == {REPRODUCED}
+
+
+@pytest.mark.parametrize("score", ["d_rx", "LOF"])
+def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(full, score):
+    outcome = targets.show_figure8(full, [figure8_run(score, 0.05)])
+    name = targets.SCORES.get(score, score)
+    assert verdict_on(outcome, f"F1 of {name} at") == {DIFFERS}
+    (comparison,) = [c for c in outcome.comparisons if c.what.startswith(f"F1 of {name} at")]
+    assert comparison.reason
+    assert comparison.difference == pytest.approx(-0.05)
+    on_digits = targets.show_figure8(QUICK, [figure8_run(score, 0.05)])
+    assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
+
+
+def test_figure8_differs_where_r_does_not_help(full):
+    outcome = targets.show_figure8(full, [figure8_run("d_rx", 0.07)])
+    assert verdict_on(outcome, "F1 of D(R(x)) less") == {DIFFERS}
+
+
+def frames_run(scores):
+    from alocc.protocols import auc_eer
+
+    is_anomalous = np.arange(20) >= 10
+    frames = dict.fromkeys(targets.SCORES, scores)
+    picture = (np.zeros((32, 32), np.uint8), np.ones((32, 32), np.float32))
+    return {
+        "seed": 1,
+        "frames": frames,
+        "measures": {name: auc_eer(values, is_anomalous) for name, values in frames.items()},
+        "is_anomalous": is_anomalous,
+        "maps": {"normal": picture, "with the intruder": picture},
+    }
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"), [(-np.arange(20.0), CANNOT), (np.zeros(20), DIFFERS)]
+)
+def test_frames_are_not_compared_but_the_intruder_must_be_found(scores, verdict):
+    outcome = targets.show_frames(QUICK, [frames_run(scores)])
+    check_shown(outcome)
+    assert verdict_on(outcome, "frame AUC") == {verdict}
+    assert verdict_on(outcome, "frame EER") == {CANNOT}
+
+
+# ---------------------------------------------------------------------------------------
+# Rules and hashes
+
+
+def test_a_curve_is_judged_by_its_worst_point():
+    good = verdicts.curve_within("F1", [0.9, 0.8], [0.91, 0.78], 0.03)
+    assert (good.verdict, good.difference) == (REPRODUCED, pytest.approx(0.02))
+    bad = verdicts.curve_within("F1", [0.9, 0.7], [0.91, 0.78], 0.03)
+    assert (bad.verdict, bad.difference) == (DIFFERS, pytest.approx(-0.08))
+    assert verdicts.curve_within("F1", [np.nan, 0.8], [0.91, 0.78], 0.03).verdict == DIFFERS
+
+
+def test_a_stand_in_is_never_reproduced():
+    assert verdicts.stand_in("AUC", [0.95, 0.99], 0.9, "0.99", "other data").verdict == CANNOT
+    assert verdicts.stand_in("AUC", [0.5, 0.99], 0.9, "0.99", "other data").verdict == DIFFERS
+    assert verdicts.stand_in("AUC", [np.nan, 0.99], 0.9, "0.99", "other data").verdict == DIFFERS
+
+
+def test_the_hash_is_of_the_bytes(tmp_path):
+    values = np.arange(6, dtype=np.uint8)
+    (tmp_path / "file").write_bytes(values.tobytes())
+    assert sha256(tmp_path / "file") == sha256(values)
+    assert sha256(values.reshape(2, 3).T) != sha256(values)

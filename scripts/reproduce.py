@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reproduction import gaal, report
+from reproduction import alocc, gaal, report
 from reproduction.target import Plan, Target
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
-TARGETS = {target.name: target for target in gaal.TARGETS}
+TARGETS = {target.name: target for target in [*gaal.TARGETS, *alocc.TARGETS]}
 
 
 def run_piece(run: Callable[..., dict], arguments: dict) -> dict:
@@ -68,24 +68,32 @@ def published_files(plan: Plan) -> None:
     """
     from gaal import datasets
 
-    if plan.gaal_home is not None:
+    if plan.gaal_home is not None:  # WDBC is rebuilt where it is not there
         for name in datasets.PUBLISHED if plan.full else ("onecluster",):
             datasets.load_dataset(name, data_home=plan.gaal_home, download=False)
 
 
-def download(folder: Path) -> Path:
-    """Fetch what --full needs into Keras's cache, and lay it out as a data home."""
+def download() -> Path:
+    """Fetch what --full needs into Keras's cache; return a folder that leads to all of it."""
     from alocc.datasets import load_mnist
     from gaal import datasets
 
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    folder = cache / "gaal-alocc"
     (folder / "gaal").mkdir(parents=True, exist_ok=True)
+
+    def mnist() -> Path:
+        load_mnist()  # Keras checks and keeps the file
+        return cache / "datasets" / "mnist.npz"
+
+    wanted = {folder / "mnist.npz": mnist}
     for name in datasets.PUBLISHED:
-        if not (folder / "gaal" / name).exists():
-            bunch = datasets.load_dataset(name)
-            if bunch.filename is not None:
-                (folder / "gaal" / name).symlink_to(Path(bunch.filename).resolve())
-    if not (folder / "mnist.npz").exists():
-        (folder / "mnist.npz").symlink_to(Path(load_mnist().filename).resolve())
+        if name != "WDBC":  # rebuilt, equal to the file
+            wanted[folder / "gaal" / name] = lambda name=name: datasets.load_dataset(name).filename
+    for link, fetch in wanted.items():
+        if not link.exists():
+            link.unlink(missing_ok=True)  # one that leads nowhere any more
+            link.symlink_to(Path(fetch()).resolve())
     return folder
 
 
@@ -149,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         data_home = args.data_home
         if args.full and data_home is None:
-            data_home = download(Path.home() / ".keras" / "gaal-alocc")
+            data_home = download()
         plan = Plan(args.full, args.seeds, data_home)
         published_files(plan)
         args.output.mkdir(parents=True, exist_ok=True)

@@ -28,12 +28,15 @@ def run_piece(run: Callable[..., dict], arguments: dict) -> dict:
     One thread each, however many processes there are: the last digits of a sum depend on the
     number of threads, and training amplifies them.
     """
+    import keras
     import tensorflow as tf
 
     with contextlib.suppress(RuntimeError):  # the second piece finds TensorFlow started
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    return run(**arguments)
+    result = run(**arguments)
+    keras.utils.clear_session()  # joblib starts a process anew that keeps growing
+    return result
 
 
 def run_target(target: Target, plan: Plan, jobs: int, command: str, output: Path) -> None:

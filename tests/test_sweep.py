@@ -353,3 +353,108 @@ class TestPlot:
         results["auc"] = np.nan
         (ax,) = plot_sweep(results, [], "auc").axes
         assert not ax.lines or not len(ax.lines[0].get_ydata())
+
+
+@pytest.fixture
+def points(tmp_path):
+    from gaal.datasets import make_onecluster
+
+    data = make_onecluster(60, 6, random_state=0)
+    table = pd.DataFrame(data.data)
+    table.insert(0, "label", np.array(["nor", "out"])[data.target])
+    table.insert(0, "id", data.ids)
+    table.to_csv(tmp_path / "points", header=False, index=False)
+    return tmp_path / "points", data
+
+
+class TestCommandLines:
+    def test_so_gaal_sweeps_over_its_parameters(self, points, tmp_path, capsys):
+        from gaal import SOGAAL
+        from gaal.cli import so_gaal
+
+        path, data = points
+        out = tmp_path / "out"
+        flags = f"sweep --path {path} --grid stop_epochs=1,2 --lr_d 0.05 --seeds 3,7 --output {out}"
+        assert so_gaal(flags.split()) == 0
+        printed = capsys.readouterr().out
+        assert "2 settings with 2 seeds" in printed
+        assert "auc_end median" in printed
+        table = pd.read_csv(out / "sweep.csv")
+        assert len(table) == 4
+        assert set(table["lr_d"]) == {0.05}
+        assert table["error"].isna().all()
+        for row in table.itertuples():
+            detector = SOGAAL(stop_epochs=row.stop_epochs, lr_d=0.05, random_state=row.seed)
+            auc = detector.fit(data.data, data.target).history_["auc"]
+            # One batch an epoch: the generator's last update is number stop_epochs.
+            expected = (auc.iloc[-1], auc[row.stop_epochs], auc.max(), auc.idxmax())
+            measured = (row.auc_end, row.auc_stop, row.auc_best, row.update_best)
+            assert measured == pytest.approx(expected, abs=1e-6)
+        assert (out / "sweep.png").read_bytes().startswith(b"\x89PNG")
+        assert sorted(file.name for file in out.iterdir()) == ["sweep.csv", "sweep.png"]
+        before = (out / "sweep.csv").read_bytes()
+        assert so_gaal([*flags.split(), "--quiet"]) == 0
+        assert capsys.readouterr().out == f"4 runs in {out / 'sweep.csv'}\n"
+        assert (out / "sweep.csv").read_bytes() == before
+
+    def test_mo_gaal_keeps_failed_runs(self, points, tmp_path, capsys):
+        from gaal.cli import mo_gaal
+
+        flags = f"sweep --path {points[0]} --grid k=2,11 --stop_epochs 1 --seeds 1 --quiet"
+        assert mo_gaal([*flags.split(), "--output", str(tmp_path / "out")]) == 0
+        assert "1 of them failed, the first with ValueError: k=11" in capsys.readouterr().out
+        table = pd.read_csv(tmp_path / "out" / "sweep.csv").set_index("k")
+        assert table["auc_end"].notna().to_dict() == {2: True, 11: False}
+
+    def test_alocc_sweeps_on_images(self, tmp_path, capsys):
+        from alocc.cli import main
+
+        flags = "sweep --dataset digits --epoch 1 --train_size 32 --gf_dim 2 --df_dim 2 --quiet"
+        flags += f" --grid batch_size=16 --seeds 1 --output {tmp_path / 'out'}"
+        assert main(flags.split()) == 0, capsys.readouterr().err
+        (row,) = pd.read_csv(tmp_path / "out" / "sweep.csv").to_dict("records")
+        assert (row["epochs"], row["batch_size"], row["seed"], row["epoch_used"]) == (1, 16, 0, 0)
+        aucs = [row["auc_reconstruction"], row["auc_d_x"], row["auc_d_rx"]]
+        assert all(0 <= auc <= 1 for auc in aucs)
+        assert row["reconstruction_loss"] > 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("--grid epoch=3", "no parameter 'epoch' to sweep; it has batch_size"),
+            ("--grid lr_d=-1,0.1", "'lr_d'"),
+            ("--grid lr_d=0.1..1", "lr_d is a range"),
+            ("--dask tcp://127.0.0.1:9", "no scheduler with workers"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore")
+    def test_errors_are_one_line_and_leave_nothing(
+        self, arguments, message, points, tmp_path, capsys, monkeypatch
+    ):
+        from gaal.cli import so_gaal
+
+        if "dask" in arguments:
+            distributed = pytest.importorskip("distributed")
+            client = distributed.Client
+            monkeypatch.setattr(
+                distributed,
+                "Client",
+                lambda *a, **options: client(*a, **options | {"timeout": 0.2}),
+            )
+        arguments = f"sweep --path {points[0]} {arguments} --quiet --output {tmp_path / 'out'}"
+        assert so_gaal(arguments.split()) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("so-gaal sweep: ")
+        assert message in err
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("program", ["so_gaal", "mo_gaal"])
+    def test_help_says_what_labels_are_for(self, program, capsys):
+        import gaal.cli
+
+        with pytest.raises(SystemExit):
+            getattr(gaal.cli, program)(["sweep", "--help"])
+        out = " ".join(capsys.readouterr().out.split())
+        assert "labels are used for nothing else" in out
+        assert "--grid" in out
+        assert ("--k " in out) == (program == "mo_gaal")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from alocc.detector import ALOCC
 
 MODEL_FILE = "model.alocc"
+WATCHED = 1000  # training images whose scores TensorBoard shows
 SCORE_LABELS = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 
 
@@ -60,6 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
     train = _add_command(commands, "train", "train on one class of images", _train)
     network = _add_training(train)
     network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
+    train.add_argument(
+        "--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run"
+    )
     train.add_argument(
         "--output",
         required=True,
@@ -254,7 +258,12 @@ def _train(args: argparse.Namespace) -> None:
         from alocc.protocols import all_scores
 
         detector = ALOCC(**_params(args), random_state=args.seed, verbose=0 if args.quiet else 1)
-        detector.fit(split.X_train, checkpoint_dir=args.checkpoint_dir)
+        callbacks = []
+        if args.tensorboard is not None:
+            from alocc.tensorboard import TensorBoard
+
+            callbacks.append(TensorBoard(args.tensorboard, detector, split.X_train[:WATCHED]))
+        detector.fit(split.X_train, callbacks=callbacks, checkpoint_dir=args.checkpoint_dir)
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
 

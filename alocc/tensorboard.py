@@ -17,11 +17,10 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
     """Write a training of ALOCC for TensorBoard.
 
     Every epoch the losses, under the names of the columns of ``history_`` with ``epoch_`` in
-    front, and the learning rates of R, ``epoch_learning_rate``, and of D,
-    ``epoch_learning_rate_discriminator``, that the next step will have. Where ``X`` is given,
-    as often as ``looks`` tells, the histograms ``scores/reconstruction``, ``scores/d_x`` and
-    ``scores/d_rx``, and as an image ``reconstructions``: the first ten of X, above their noisy
-    copies, above R's output for these.
+    front, and ``epoch_learning_rate``, that the next step of R or D will have. Where ``X`` is
+    given, as often as ``looks`` tells, the histograms ``scores/reconstruction``, ``scores/d_x``
+    and ``scores/d_rx``, and as an image ``reconstructions``: the first ten of X, above their
+    noisy copies, above R's output for these.
 
     Parameters
     ----------
@@ -31,18 +30,6 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
         Its parameters are shown as hyper-parameters; among them the noise.
     X : array-like of shape (n, height, width) or (n, height, width, channels), default=None
         Images to score, such as those of ``fit`` or some of them.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import numpy as np
-    >>> from alocc import ALOCC
-    >>> from alocc.tensorboard import TensorBoard
-    >>> X = np.random.default_rng(0).random((32, 16, 16))
-    >>> detector = ALOCC(epochs=1, batch_size=32, gf_dim=2, df_dim=2, random_state=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     detector.fit(X, callbacks=[TensorBoard(folder, detector, X)]).epoch_
-    0
     """
 
     def __init__(self, log_dir, detector, X=None, *, looks=100, **kwargs) -> None:

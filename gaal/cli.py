@@ -47,6 +47,7 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     add = parser.add_argument
     add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
     add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add("--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run")
     add("--quiet", action="store_true", help="print the final AUC only")
     return parser
 
@@ -233,8 +234,13 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
                     f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
                     f" {sum(data.target)} outliers"
                 )
+            callbacks = []
+            if args.tensorboard is not None:
+                from gaal.tensorboard import TensorBoard
+
+                callbacks.append(TensorBoard(args.tensorboard, detector, data.data))
             start = time.perf_counter()
-            detector.fit(data.data, data.target)
+            detector.fit(data.data, data.target, callbacks=callbacks)
             seconds = time.perf_counter() - start
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
@@ -245,7 +251,7 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted, nothing written", file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     if auc is None:

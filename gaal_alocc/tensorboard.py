@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras's TensorBoard callback, with both learning rates and the hyper-parameters.
+    """Keras's TensorBoard callback, with D's learning rate and the hyper-parameters.
 
     Parameters
     ----------
@@ -84,8 +84,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the epoch's losses, AUC and learning rates, and now and then the scores."""
-        rate = float(self.discriminator.optimizer.learning_rate)
-        super().on_epoch_end(epoch, {**(logs or {}), "learning_rate_discriminator": rate})
+        logs = dict(logs or {})
+        optimizer = self.discriminator.optimizer
+        if optimizer is not self.model.optimizer:  # whose rate Keras writes
+            logs["learning_rate_discriminator"] = float(optimizer.learning_rate)
+        super().on_epoch_end(epoch, logs)
         n_epochs = self.params["epochs"]
         due = epoch % math.ceil(n_epochs / self.looks) == 0 or epoch == n_epochs - 1
         if self.X is not None and due:

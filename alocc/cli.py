@@ -1,4 +1,4 @@
-"""The console script alocc: train, test, score.
+"""The console script alocc: train, sweep, test, score.
 
 Nothing heavy is imported until a command runs, so that ``alocc --help`` answers at once.
 """
@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gaal_alocc.cli import add_sweep_arguments, run_sweep
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from alocc.detector import ALOCC
 
 MODEL_FILE = "model.alocc"
+WATCHED = 1000  # training images whose scores TensorBoard shows
 SCORE_LABELS = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 
 
@@ -45,20 +48,64 @@ class UserError(Exception):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Parser of the three commands; options keep the spelling of the published programs."""
+    """Parser of the four commands; options keep the spelling of the published programs."""
     parser = argparse.ArgumentParser(
         prog="alocc",
         description="ALOCC, adversarially learned one-class classifier for novelty detection"
         " (Sabokrou et al., CVPR 2018).",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train|test|score")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="train|sweep|test|score"
+    )
 
     train = _add_command(commands, "train", "train on one class of images", _train)
-    data = _add_data(train)
+    network = _add_training(train)
+    network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
+    train.add_argument(
+        "--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run"
+    )
+    train.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the model, history.csv, scores.csv, figures and settings.json",
+    )
+
+    sweep = _add_command(
+        commands,
+        "sweep",
+        "train with many settings and seeds; the AUC is of the test images, whose labels are used"
+        " for nothing else",
+        _sweep,
+    )
+    _add_training(sweep, "of the draws of --draws and --outlier_share")
+    add_sweep_arguments(sweep)
+
+    test = _add_command(commands, "test", "test a trained model on labelled images", _test)
+    _add_model(test)
+    _add_data(test)
+    test.add_argument(
+        "--output", metavar="DIR", help="folder for scores.csv, tutorial.csv and figures"
+    )
+
+    score = _add_command(commands, "score", "score images by a trained model", _score)
+    score.add_argument("input", help="a folder of images, or an npy or npz file of an array")
+    _add_model(score)
+    score.add_argument("--array", metavar="NAME", help="which array of an npz file")
+    score.add_argument("--output", metavar="FILE", help="a csv file; by default the terminal")
+    score.add_argument("--quiet", action="store_true", help="say nothing but the result")
+    return parser
+
+
+def _add_training(
+    command: argparse.ArgumentParser, seed: str = "of weights, noise and draws"
+) -> argparse._ArgumentGroup:
+    """Add the data and the parameters of a training."""
+    data = _add_data(command, seed)
     data.add_argument("--input_height", type=int, help="resize images to this height")
     data.add_argument("--input_width", type=int, help="and this width, by default the height")
     data.add_argument("--c_dim", type=int, choices=(1, 3), help="read a folder in grey or colour")
-    network = train.add_argument_group("training")
+    network = command.add_argument_group("training")
     network.add_argument("--epoch", type=int, default=5, help="number of epochs")
     network.add_argument("--batch_size", type=int, default=128, help="images an update")
     network.add_argument("--train_size", type=int, help="train on the first so many images only")
@@ -103,28 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto, or the share of training images that predictions call outliers",
     )
-    network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
-    train.add_argument(
-        "--output",
-        required=True,
-        metavar="DIR",
-        help="folder for the model, history.csv, scores.csv, figures and settings.json",
-    )
-
-    test = _add_command(commands, "test", "test a trained model on labelled images", _test)
-    _add_model(test)
-    _add_data(test)
-    test.add_argument(
-        "--output", metavar="DIR", help="folder for scores.csv, tutorial.csv and figures"
-    )
-
-    score = _add_command(commands, "score", "score images by a trained model", _score)
-    score.add_argument("input", help="a folder of images, or an npy or npz file of an array")
-    _add_model(score)
-    score.add_argument("--array", metavar="NAME", help="which array of an npz file")
-    score.add_argument("--output", metavar="FILE", help="a csv file; by default the terminal")
-    score.add_argument("--quiet", action="store_true", help="say nothing but the result")
-    return parser
+    return network
 
 
 def _add_command(
@@ -154,7 +180,9 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_data(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_data(
+    command: argparse.ArgumentParser, seed: str = "of weights, noise and draws"
+) -> argparse._ArgumentGroup:
     data = command.add_argument_group("data")
     data.add_argument(
         "--dataset",
@@ -176,7 +204,7 @@ def _add_data(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         type=float,
         help="share of outliers in the test; by default all images of the other classes",
     )
-    data.add_argument("--seed", type=int, default=0, help="of weights, noise and draws")
+    data.add_argument("--seed", type=int, default=0, help=seed)
     command.add_argument("--quiet", action="store_true", help="say nothing but the result")
     return data
 
@@ -201,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             args.run(args)
-        except (UserError, ValueError, OSError) as error:
+        except (UserError, ValueError, OSError, ImportError) as error:
             print(f"alocc: error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
@@ -229,25 +257,13 @@ def _train(args: argparse.Namespace) -> None:
         from alocc.detector import ALOCC
         from alocc.protocols import all_scores
 
-        detector = ALOCC(
-            epochs=args.epoch,
-            batch_size=args.batch_size,
-            r_alpha=args.r_alpha,
-            noise_sigma=args.noise_sigma,
-            learning_rate=args.learning_rate,
-            clipvalue=args.clipvalue,
-            decay=args.decay,
-            gf_dim=args.gf_dim,
-            df_dim=args.df_dim,
-            decoder=args.decoder,
-            fidelity=args.fidelity,
-            score=args.score,
-            select_epoch=args.select_epoch,
-            contamination=args.contamination,
-            random_state=args.seed,
-            verbose=0 if args.quiet else 1,
-        )
-        detector.fit(split.X_train, checkpoint_dir=args.checkpoint_dir)
+        detector = ALOCC(**_params(args), random_state=args.seed, verbose=0 if args.quiet else 1)
+        callbacks = []
+        if args.tensorboard is not None:
+            from alocc.tensorboard import TensorBoard
+
+            callbacks.append(TensorBoard(args.tensorboard, detector, split.X_train[:WATCHED]))
+        detector.fit(split.X_train, callbacks=callbacks, checkpoint_dir=args.checkpoint_dir)
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
 
@@ -259,6 +275,43 @@ def _train(args: argparse.Namespace) -> None:
         _write_settings(args, images, split, detector, aucs, folder)
     used = f"epoch {detector.epoch_} used, results in {args.output}"
     print(f"{_auc_line(aucs, split)} ({used})" if aucs else f"trained; {used}")
+
+
+def _params(args: argparse.Namespace) -> dict:
+    """Give the detector's parameters that are options."""
+    names = "batch_size r_alpha noise_sigma learning_rate clipvalue decay gf_dim df_dim decoder"
+    names += " fidelity score select_epoch contamination"
+    return {"epochs": args.epoch, **{name: getattr(args, name) for name in names.split()}}
+
+
+def _sweep(args: argparse.Namespace) -> None:
+    _check_training(args)
+    images = _load(args, _check_size(args), args.c_dim)
+    split = _split(images, args)
+    _say(args, images.DESCR)
+    _say(args, f"training on {len(split.X_train)} images{split.of}")
+
+    from alocc.detector import ALOCC
+
+    data = (split.X_train, split.X_test, split.is_outlier)
+    measures = ["reconstruction_loss", "epoch_used"]
+    if _two_kinds(split.is_outlier):
+        measures = [f"auc_{name}" for name in SCORE_LABELS] + measures
+    run_sweep(args, ALOCC(**_params(args)), _fit_and_measure, data, measures)
+
+
+def _fit_and_measure(detector: ALOCC, data: tuple) -> dict[str, float]:
+    """Fit on the training images; what a sweep keeps of a run."""
+    from alocc.protocols import all_scores
+
+    X_train, X_test, is_outlier = data
+    detector.fit(X_train)
+    losses = detector.history_.groupby("epoch")["g_loss_reconstruction"].mean()
+    measured = {"reconstruction_loss": losses[detector.epoch_], "epoch_used": detector.epoch_}
+    if _two_kinds(is_outlier):
+        aucs = _aucs(all_scores(detector, X_test), is_outlier)
+        measured |= {f"auc_{name}": auc for name, auc in aucs.items()}
+    return measured
 
 
 def _test(args: argparse.Namespace) -> None:
@@ -470,11 +523,15 @@ def _say(args: argparse.Namespace, text: str) -> None:
         print(text, flush=True)
 
 
+def _two_kinds(is_outlier: np.ndarray | None) -> bool:
+    return is_outlier is not None and bool(is_outlier.any()) and not is_outlier.all()
+
+
 def _aucs(scores: dict[str, np.ndarray], is_outlier: np.ndarray | None) -> dict[str, float]:
     """AUC of each score; empty where there are no two kinds to tell apart."""
     from sklearn.metrics import roc_auc_score
 
-    if is_outlier is None or is_outlier.all() or not is_outlier.any():
+    if not _two_kinds(is_outlier):
         return {}
     return {name: float(roc_auc_score(~is_outlier, values)) for name, values in scores.items()}
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 # stop_epochs and k, as in the published scripts
 SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
+SWEEP_MEASURES = ("auc_end", "auc_stop", "auc_best", "update_best")
 
 
 def _steps(text: str) -> int | str:
@@ -39,8 +40,37 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
         prog=name,
         description=f"Train {name.upper()} as in Liu et al. (2019) and print the AUC on the"
         " training data. Labels are used for that AUC alone.",
+        epilog=f"{name} sweep --help: many runs, over parameters and seeds.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    _add_settings(parser, stop_epochs, k)
+    add = parser.add_argument
+    add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
+    add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add("--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run")
+    add("--quiet", action="store_true", help="print the final AUC only")
+    return parser
+
+
+def _sweep_parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentParser:
+    from gaal_alocc.cli import add_sweep_arguments
+
+    parser = argparse.ArgumentParser(
+        prog=f"{name} sweep",
+        description=f"Train {name.upper()} with many settings and seeds. The AUC is of the"
+        " training data, when the generator stops, at the end, and at its best; labels are used"
+        " for nothing else.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_settings(parser, stop_epochs, k)
+    add_sweep_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the settings of --draws")
+    parser.add_argument("--quiet", action="store_true", help="show neither progress nor summary")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | None) -> None:
+    """Add the options of one run and of a sweep alike: the data, and the parameters."""
     add = parser.add_argument
     add(
         "--path",
@@ -62,9 +92,7 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     add("--lr_g", type=float, default=0.0001, help="learning rate of the generator")
     add("--decay", type=float, default=1e-6, help="decay of the learning rates")
     add("--momentum", type=float, default=0.9, help="momentum of SGD")
-    add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
     add("--data_home", help="folder of the published files, also read from GAAL_DATA_HOME")
-    add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
     add(
         "--steps_per_execution",
         type=_steps,
@@ -72,8 +100,6 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
         metavar="N",
         help="updates a call of the graph; 1 trains by train_on_batch",
     )
-    add("--quiet", action="store_true", help="print the final AUC only")
-    return parser
 
 
 def _load(path: str, data_home: str | None):
@@ -139,28 +165,82 @@ def _write_output(folder: Path, detector, data, settings: dict) -> None:
     (folder / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
 
 
-def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
-    args = parser.parse_args(argv)
+def _params(args: argparse.Namespace) -> dict:
+    names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
+    return {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
+
+
+def _detector_class(name: str) -> type:
+    from gaal import MOGAAL, SOGAAL
+
+    return {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name]
+
+
+def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
+    """Fit on (X, y); the AUCs of a run that a sweep keeps, none where y allows none."""
+    X, y = data
+    detector.fit(X, y)
+    history = detector.history_
+    if "auc" not in history:
+        return {}
+    batch_size = min(detector.batch_size, len(X))
+    epochs = 3 * detector.stop_epochs if detector.epochs is None else detector.epochs
+    active = detector._algorithm.active_updates(
+        detector.stop_epochs, len(X) // batch_size, epochs, detector.whether_stop
+    )
+    auc = history["auc"]
+    return {
+        "auc_end": auc.iloc[-1],
+        "auc_stop": auc.iloc[min(active, len(auc)) - 1],
+        "auc_best": auc.max(),
+        "update_best": auc.idxmax(),
+    }
+
+
+def _sweep(name: str, argv: Sequence[str]) -> int:
+    args = _sweep_parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        data = _load(args.path, args.data_home)
+
+        from gaal_alocc.cli import run_sweep
+
+        detector = _detector_class(name)(**_params(args))
+        pair = (data.data, data.target)
+        run_sweep(args, detector, _fit_and_measure, pair, SWEEP_MEASURES)
+    except KeyboardInterrupt:
+        print(f"\n{name} sweep: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, ImportError) as error:
+        print(f"{name} sweep: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(name: str, argv: Sequence[str] | None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["sweep"]:
+        return _sweep(name, argv[1:])
+    args = _parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _staging(args.output) if args.output is not None else nullcontext() as aside:
             data = _load(args.path, args.data_home)
 
-            from gaal import MOGAAL, SOGAAL
-
-            names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
-            params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
-            params["random_state"] = args.seed
-            detector = {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name](
-                **params, verbose=0 if args.quiet else 1
-            )
+            params = {**_params(args), "random_state": args.seed}
+            detector = _detector_class(name)(**params, verbose=0 if args.quiet else 1)
             if not args.quiet:
                 print(
                     f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
                     f" {sum(data.target)} outliers"
                 )
+            callbacks = []
+            if args.tensorboard is not None:
+                from gaal.tensorboard import TensorBoard
+
+                callbacks.append(TensorBoard(args.tensorboard, detector, data.data))
             start = time.perf_counter()
-            detector.fit(data.data, data.target)
+            detector.fit(data.data, data.target, callbacks=callbacks)
             seconds = time.perf_counter() - start
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
@@ -171,7 +251,7 @@ def _run(name: str, parser: argparse.ArgumentParser, argv: Sequence[str] | None)
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted, nothing written", file=sys.stderr)
         return 130
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     if auc is None:
@@ -199,9 +279,9 @@ def so_gaal(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
     """
-    return _run("so-gaal", _parser("so-gaal", *SCRIPT_DEFAULTS["so-gaal"]), argv)
+    return _run("so-gaal", argv)
 
 
 def mo_gaal(argv: Sequence[str] | None = None) -> int:
     """Run the command mo-gaal, see :func:`so_gaal`."""
-    return _run("mo-gaal", _parser("mo-gaal", *SCRIPT_DEFAULTS["mo-gaal"]), argv)
+    return _run("mo-gaal", argv)

@@ -1,0 +1,57 @@
+"""Searches that others wrote work on the detector."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from alocc import ALOCC
+
+TINY = {"epochs": 1, "batch_size": 8, "gf_dim": 2, "df_dim": 2, "random_state": 0}
+
+
+# Left to themselves, folds need not hold outliers, without which there is no AUC.
+FOLDS = StratifiedKFold(2, shuffle=True, random_state=0)
+
+
+def auc(detector, X, y):
+    return roc_auc_score(y, -detector.score_samples(X))
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    inliers = 0.2 * rng.random((24, 16, 16)) + np.linspace(0, 0.8, 16)
+    return np.concatenate([inliers, rng.random((8, 16, 16))]), np.repeat([0, 1], [24, 8])
+
+
+@pytest.mark.slow
+def test_grid_search_refits_the_best_by_auc(images):
+    grid = {"learning_rate": [0.002, 0.02]}
+    search = GridSearchCV(ALOCC(**TINY), grid, scoring=auc, cv=FOLDS).fit(*images)
+    means = search.cv_results_["mean_test_score"]
+    assert len(set(means)) == 2
+    assert search.best_score_ == max(means)
+    assert search.best_estimator_.learning_rate == grid["learning_rate"][int(np.argmax(means))]
+    assert search.score(*images) == auc(search.best_estimator_, *images)
+
+
+@pytest.mark.slow
+def test_optuna_draws_and_tells_the_best(images):
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    X, y = images
+    aucs = []
+
+    def objective(trial):
+        params = {
+            "fidelity": trial.suggest_categorical("fidelity", ["published", "corrected"]),
+            "noise_sigma": trial.suggest_float("noise_sigma", 0, 0.3),
+        }
+        aucs.append(auc(ALOCC(**TINY, **params).fit(X[y == 0]), X, y))
+        return aucs[-1]
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(0))
+    study.optimize(objective, n_trials=2)
+    assert len(aucs) == 2
+    assert study.best_value == max(aucs)

@@ -798,12 +798,16 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
         ax.set_title(f"{name}, {algorithm}", fontsize="x-small")
         ax.tick_params(labelsize="x-small")
         suggested = [run["suggested"] for run in part]
+        found = [value for value in suggested if not math.isnan(value)]
+        most = 2 * len(found) > len(suggested)
         rows.append(
             {
                 "data": name,
                 "algorithm": algorithm,
-                "suggested (median)": float(np.median(suggested)),
-                "suggested by seed": ", ".join(f"{value:.0f}" for value in suggested),
+                "suggested (median)": float(np.median(found)) if most else math.nan,
+                "suggested by seed": ", ".join(
+                    "none" if math.isnan(value) else f"{value:.0f}" for value in suggested
+                ),
                 "published": part[0]["parameters"]["stop_epochs"],
             }
         )
@@ -816,7 +820,9 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
         verdicts.holds(
             f"stop_epochs of {row['algorithm']} on {row['data']}",
             0.5 <= row["ratio"] <= 2,
-            f"{row['suggested (median)']:.0f}",
+            "none: the loss does not rise and fall"
+            if math.isnan(row["ratio"])
+            else f"{row['suggested (median)']:.0f}",
             str(row["published"]),
             "the median suggestion between half and twice the published one",
         )

@@ -370,7 +370,9 @@ def open_checkpoints(
             ("checkpoint_every", every, "auto"),
         ):
             if value != default:
-                raise ValueError(f"{name}={value!r}, but checkpoint_dir is None; expected a folder.")
+                raise ValueError(
+                    f"{name}={value!r}, but checkpoint_dir is None; expected a folder."
+                )
         return None
     params = estimator.get_params(deep=False)
     if not isinstance(params["random_state"], Integral):

@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from alocc import networks, training
 from alocc.datasets import add_noise, to_unit
-from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, written_aside
+from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
@@ -611,10 +611,16 @@ def _uncompiled(model: keras.Model) -> keras.Model:
 def _write_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str) -> None:
     """Write a model's weights after an epoch, and have the snapshots note their SHA-256."""
     path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
-    aside = checkpoints.folder / "part.weights.h5"  # Keras insists on this ending
-    with written_aside(path, aside):
-        _uncompiled(model).save_weights(aside)
-        checkpoints.notes[path.name] = hashlib.sha256(aside.read_bytes()).hexdigest()
+    # From an archive, for which Keras makes them in memory: where HDF5 itself meets a full disk,
+    # the process crashes.
+    aside = checkpoints.folder / "unfinished.keras"
+    with writing(path, aside):
+        _uncompiled(model).save(aside)
+        with zipfile.ZipFile(aside) as archive:
+            content = archive.read("model.weights.h5")
+        aside.unlink()
+    write_whole(path, content)
+    checkpoints.notes[path.name] = hashlib.sha256(content).hexdigest()
 
 
 def _read_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str) -> None:

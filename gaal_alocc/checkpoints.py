@@ -32,7 +32,7 @@ from gaal_alocc import __version__
 FORMAT = 1
 KEPT = 2  # snapshots: the newest, and the one to fall back on should it be damaged
 SHARE = 20  # "auto" spends at most one part in so many of the time on writing
-ASIDE = "snapshot.part"
+ASIDE = "unfinished.part"
 NAME = re.compile(r"snapshot_(\d+)\.([0-9a-f]{16})\.npz")
 
 
@@ -48,16 +48,28 @@ def _sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def written_aside(path: Path, aside: Path) -> Iterator[None]:
-    """Let ``aside`` be written, then give it its name: it appears there whole or not at all.
+def writing(path: Path, aside: Path) -> Iterator[None]:
+    """Remove what was written aside where it fails, and have an OSError name the file meant."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that it appears whole or not at all, and outlives a failing machine.
 
     Parameters
     ----------
     path : Path
-        Where the file belongs; what lies there stays until the new one is on the disk.
-    aside : Path
-        Where the body of the with statement writes it, in the same folder. What a killed
-        process left there is overwritten.
+        Where the file belongs. What lies there stays until the new one is on the disk. It is
+        written beside it, under a name where a killed process may have left its half.
+    content : bytes-like
+        All of it.
 
     Raises
     ------
@@ -65,18 +77,12 @@ def written_aside(path: Path, aside: Path) -> Iterator[None]:
         If it cannot be written, as on a full disk. The message names the file; nothing of it
         is left.
     """
-    try:
-        yield
+    aside = path.parent / ASIDE
+    with writing(path, aside):
+        aside.write_bytes(content)
         _sync(aside)
         os.replace(aside, path)
         _sync(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        if not isinstance(error, OSError):
-            raise
-        text = f"{path} cannot be written: {error.strerror or error}"
-        raise (OSError(error.errno, text) if error.errno else OSError(text)) from error
 
 
 def describe_data(**arrays: np.ndarray | None) -> dict[str, str | None]:
@@ -321,8 +327,7 @@ class Checkpoints:
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()[:16]
         path = self.folder / f"snapshot_{epoch:06d}.{digest}.npz"
-        with written_aside(path, self.folder / ASIDE):
-            (self.folder / ASIDE).write_bytes(content)
+        write_whole(path, content)
         for *_, older in self._names()[KEPT:]:
             older.unlink()
         self._finished_writing = time.monotonic()

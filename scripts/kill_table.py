@@ -22,15 +22,14 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from alocc import ALOCC  # noqa: E402
-from gaal import MOGAAL, SOGAAL  # noqa: E402
-from gaal_alocc.checkpoints import ASIDE  # noqa: E402
+from alocc import ALOCC
+from gaal import MOGAAL, SOGAAL
+from gaal_alocc.checkpoints import ASIDE
 
 DOORS = {"train_on_batch": 1, "graph": "auto"}
 SYNC_SECONDS = 0.01  # a slow disk, so that there is time to be killed while it syncs
-ASIDES = (ASIDE, "part.weights.h5")
 
 
 def tables() -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +122,7 @@ def kill_at_random(
     ``while_writing`` waits for a snapshot, or weights, that lie aside half written.
     """
     time.sleep(draw.uniform(0, seconds))
-    while while_writing and not any((folder / name).exists() for name in ASIDES):
+    while while_writing and not (folder / ASIDE).exists():
         if ended(child):
             return False
         time.sleep(0.002)
@@ -184,7 +183,7 @@ def row(algorithm: str, door: str, kills: int, seed: int = 0) -> Row:
                 if not kill_at_random(child, folder, draw, seconds, while_writing):
                     break  # it came to its end
                 line.kills += 1
-                line.while_writing += any((folder / name).exists() for name in ASIDES)
+                line.while_writing += (folder / ASIDE).exists()
                 line.resumed += any(folder.glob("snapshot_*"))
             killed.unlink(missing_ok=True)
             run(*job, **checkpointing)  # at its end already, it returns the same again

@@ -207,7 +207,7 @@ def test_a_wrong_checkpoint_every_is_refused(tmp_path, every):
 
 @pytest.mark.parametrize("argument", [{"resume": True}, {"every": 3}])
 def test_arguments_without_a_folder_are_refused(argument):
-    with pytest.raises(ValueError, match="checkpoint_dir None; expected a folder"):
+    with pytest.raises(ValueError, match="checkpoint_dir is None; expected a folder"):
         open_checkpoints(None, None, {}, seed=0, **argument)
     assert open_checkpoints(None, None, {}, seed=0) is None
 

@@ -321,10 +321,14 @@ class ALOCC(OutlierMixin, BaseEstimator):
         pair = {"R": models.generator, "D": models.discriminator}
         epoch_weights = []
         if checkpoints is not None:
-            for epoch in range(checkpoints.epoch):
-                for name, model in pair.items():
-                    _read_weights(model, checkpoints, epoch, name)
-                epoch_weights.append({name: model.get_weights() for name, model in pair.items()})
+            copies = {name: _uncompiled(model) for name, model in pair.items()}
+            epoch_weights = [
+                {
+                    name: _read_weights(copy, checkpoints, epoch, name)
+                    for name, copy in copies.items()
+                }
+                for epoch in range(checkpoints.epoch)
+            ]
 
         def keep_weights(epoch: int, logs: dict) -> None:
             epoch_weights.append({name: model.get_weights() for name, model in pair.items()})
@@ -623,11 +627,14 @@ def _write_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, nam
     checkpoints.notes[path.name] = hashlib.sha256(content).hexdigest()
 
 
-def _read_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str) -> None:
-    """Read what :func:`_write_weights` wrote."""
+def _read_weights(
+    model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str
+) -> list[np.ndarray]:
+    """Read what :func:`_write_weights` wrote, by way of a model of that form."""
     path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
     if not path.is_file():
         raise ValueError(f"{path} is missing, without which the run cannot be resumed.")
     if hashlib.sha256(path.read_bytes()).hexdigest() != checkpoints.notes[path.name]:
         raise ValueError(f"{path} is damaged or of another run: the run cannot be resumed.")
     model.load_weights(path)
+    return model.get_weights()

@@ -58,12 +58,12 @@ def assert_same(one, other):
 
 
 @both
-@pytest.mark.parametrize(("steps", "every"), [(1, 2), ("auto", 1), ("auto", 3)])
+@pytest.mark.parametrize(("steps", "every"), [(1, 2), ("auto", 3)])
 def test_a_resumed_run_equals_one_without_checkpoints(detector, steps, every, tmp_path):
     detector = clone(detector).set_params(steps_per_execution=steps)
     whole = clone(detector).fit(X, Y)
     resumed = interrupted(detector, tmp_path, checkpoint_every=every)
-    assert snapshots(tmp_path) == {1: [3, 4], 2: [2, 4], 3: [3]}[every]
+    assert snapshots(tmp_path) == {2: [2, 4], 3: [3]}[every]
     resumed.fit(X, Y, checkpoint_dir=tmp_path, checkpoint_every=every, resume=True)
     assert_same(whole, resumed)
 
@@ -163,7 +163,7 @@ def finished(tmp_path_factory):
 
 def test_a_run_is_not_begun_over_another_s_snapshots(finished):
     before = sorted(os.listdir(finished))
-    with pytest.raises(FileExistsError, match="came to epoch 9.*resume=True"):
+    with pytest.raises(FileExistsError, match=r"came to epoch 9.*resume=True"):
         clone(DETECTORS[0]).fit(X, Y, checkpoint_dir=finished)
     assert sorted(os.listdir(finished)) == before
 
@@ -188,7 +188,7 @@ def test_a_full_disk_ends_the_run_and_leaves_what_can_be_resumed(tmp_path, full_
 
 def test_the_command_resumes_and_tells_what_it_refuses(tmp_path, capsys):
     folder, histories = tmp_path / "checkpoints", []
-    base = "--path WDBC --stop_epochs 2 --seed 3 --quiet".split()
+    base = ["--path", "WDBC", "--stop_epochs", "2", "--seed", "3", "--quiet"]
     for name in ("first", "again"):
         more = ["--checkpoint_dir", str(folder), "--checkpoint_every", "2", "--resume"]
         assert cli.so_gaal([*base, *more, "--output", str(tmp_path / name)]) == 0

@@ -1,7 +1,7 @@
 """Kill training runs at random moments, resume them, and compare with runs left in peace.
 
-Every run is a process of its own that is ended by SIGKILL: now after a random time, now while a
-snapshot lies half written beside the whole ones. Killed and resumed until enough of it, it is run
+Every run is a process of its own that is ended by SIGKILL: after a random time, some epochs into
+the training, or while a snapshot lies half written beside the whole ones. Killed and resumed until enough of it, it is run
 to its end; history, weights and scores must equal, bit for bit, those of a run that was never
 killed and wrote no checkpoint. Prints the table of docs/checkpoints.md.
 """
@@ -28,6 +28,7 @@ from alocc import ALOCC
 from gaal import MOGAAL, SOGAAL
 from gaal_alocc.checkpoints import ASIDE
 
+MOMENTS = ("training", "writing", "any")
 DOORS = {"train_on_batch": 1, "graph": "auto"}
 SYNC_SECONDS = 0.01  # a slow disk, so that there is time to be killed while it syncs
 
@@ -43,12 +44,12 @@ def images() -> tuple[np.ndarray, None]:
     return np.random.default_rng(0).random((64, 16, 16), dtype=np.float32), None
 
 
-GAAL = {"stop_epochs": 15, "epochs": 30, "batch_size": 20, "shuffle": True}
+GAAL = {"stop_epochs": 20, "epochs": 60, "batch_size": 20, "shuffle": True}
 ALGORITHMS = {
     "SO-GAAL": lambda **params: (SOGAAL(**GAAL, **params), *tables()),
     "MO-GAAL": lambda **params: (MOGAAL(k=3, **GAAL, **params), *tables()),
     "ALOCC": lambda **params: (
-        ALOCC(epochs=8, batch_size=16, gf_dim=2, df_dim=2, **params),
+        ALOCC(epochs=12, batch_size=16, gf_dim=2, df_dim=2, **params),
         *images(),
     ),
 }
@@ -114,21 +115,42 @@ def run(function, *args, **kwargs) -> None:
         raise RuntimeError(f"the run failed, status {status}")
 
 
-def kill_at_random(
-    child: int, folder: Path, draw: random.Random, seconds: float, while_writing: bool
-) -> bool:
-    """Kill a run after a random time, at most ``seconds``; whether it was still running.
+def newest(folder: Path) -> str | None:
+    """Name of the newest snapshot."""
+    return max((path.name for path in folder.glob("snapshot_*")), default=None)
 
-    ``while_writing`` waits for a snapshot, or weights, that lie aside half written.
+
+def written_last(path: Path) -> int | None:
+    """When a file was last written to; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def kill(child: int, folder: Path, draw: random.Random, seconds: float, moment: str) -> bool:
+    """Kill a run at a moment that is drawn; whether it was still running.
+
+    Moments are "any", a time up to ``seconds``; "training", some snapshots and a while later;
+    "writing", when after some snapshots another file lies aside half written.
     """
-    time.sleep(draw.uniform(0, seconds))
-    while while_writing and not (folder / ASIDE).exists():
+    aside = folder / ASIDE
+    left = written_last(aside)  # by the process killed before
+    if moment == "any":
+        time.sleep(draw.uniform(0, seconds))
+    else:
+        for _ in range(draw.randint(1, 4)):
+            before = newest(folder)
+            while newest(folder) == before:
+                if ended(child):
+                    return False
+                time.sleep(0.002)
+        time.sleep(draw.uniform(0, 4 * SYNC_SECONDS))
+    while moment == "writing" and written_last(aside) in (None, left):
         if ended(child):
             return False
-        time.sleep(0.002)
-    if while_writing:
-        time.sleep(draw.uniform(0, SYNC_SECONDS))
-    elif ended(child):
+        time.sleep(0.001)
+    if ended(child):
         return False
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -179,12 +201,13 @@ def row(algorithm: str, door: str, kills: int, seed: int = 0) -> Row:
             while line.kills < kills:
                 checkpointing["checkpoint_every"] = draw.choice([1, 2, 3, "auto"])
                 child = start(*job, **checkpointing)
-                while_writing = line.kills % 2 == 1
-                if not kill_at_random(child, folder, draw, seconds, while_writing):
+                left = written_last(folder / ASIDE)
+                moment = MOMENTS[line.kills % len(MOMENTS)]
+                if not kill(child, folder, draw, seconds, moment):
                     break  # it came to its end
                 line.kills += 1
-                line.while_writing += (folder / ASIDE).exists()
-                line.resumed += any(folder.glob("snapshot_*"))
+                line.while_writing += written_last(folder / ASIDE) not in (None, left)
+                line.resumed += newest(folder) is not None
             killed.unlink(missing_ok=True)
             run(*job, **checkpointing)  # at its end already, it returns the same again
             line.runs += 1

@@ -150,5 +150,5 @@ def test_killed_at_twenty_moments_a_run_still_ends_the_same():
     rows = [killed(door, 10) for door in ("train_on_batch", "graph")]
     assert [row["kills"] for row in rows] == [10, 10]
     assert all(row["runs"] == row["equal"] >= 1 for row in rows)
-    assert sum(row["while_writing"] for row in rows) >= 5
+    assert sum(row["while_writing"] for row in rows) >= 3
     assert sum(row["resumed"] for row in rows) >= 10

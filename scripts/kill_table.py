@@ -1,9 +1,9 @@
 """Kill training runs at random moments, resume them, and compare with runs left in peace.
 
 Every run is a process of its own that is ended by SIGKILL: after a random time, some epochs into
-the training, or while a snapshot lies half written beside the whole ones. Killed and resumed until enough of it, it is run
-to its end; history, weights and scores must equal, bit for bit, those of a run that was never
-killed and wrote no checkpoint. Prints the table of docs/checkpoints.md.
+the training, or while a snapshot lies half written beside the whole ones. It is resumed and killed
+again until it comes to its end; history, weights and scores must equal, bit for bit, those of a
+run that was never killed and wrote no checkpoint. Prints the table of docs/checkpoints.md.
 """
 
 from __future__ import annotations

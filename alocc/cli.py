@@ -60,7 +60,21 @@ def build_parser() -> argparse.ArgumentParser:
 
     train = _add_command(commands, "train", "train on one class of images", _train)
     network = _add_training(train)
-    network.add_argument("--checkpoint_dir", help="keep the weights of every epoch here")
+    network.add_argument(
+        "--checkpoint_dir", help="keep the weights of every epoch here, and snapshots of the run"
+    )
+    network.add_argument(
+        "--checkpoint_every",
+        type=_every,
+        default="auto",
+        metavar="EPOCHS",
+        help="epochs from one snapshot to the next; auto: as often as costs little time",
+    )
+    network.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the last snapshot in --checkpoint_dir, where there is one",
+    )
     train.add_argument(
         "--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run"
     )
@@ -171,6 +185,10 @@ def _contamination(text: str) -> str | float:
     return text if text == "auto" else float(text)
 
 
+def _every(text: str) -> str | int:
+    return text if text == "auto" else int(text)
+
+
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
@@ -263,7 +281,13 @@ def _train(args: argparse.Namespace) -> None:
             from alocc.tensorboard import TensorBoard
 
             callbacks.append(TensorBoard(args.tensorboard, detector, split.X_train[:WATCHED]))
-        detector.fit(split.X_train, callbacks=callbacks, checkpoint_dir=args.checkpoint_dir)
+        detector.fit(
+            split.X_train,
+            callbacks=callbacks,
+            checkpoint_dir=args.checkpoint_dir,
+            checkpoint_every=args.checkpoint_every,
+            resume=args.resume,
+        )
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -24,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from alocc import networks, training
 from alocc.datasets import add_noise, to_unit
+from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
@@ -218,6 +220,9 @@ class ALOCC(OutlierMixin, BaseEstimator):
         y=None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoint_dir: str | os.PathLike | None = None,
+        *,
+        checkpoint_every: int | str = "auto",
+        resume: bool = False,
     ) -> Self:
         """Train R and D on images of the target class.
 
@@ -232,8 +237,19 @@ class ALOCC(OutlierMixin, BaseEstimator):
             names of the columns of ``history_``. Their model is the adversarial model, with
             the weights of that epoch; training ends where they set its ``stop_training``.
         checkpoint_dir : path-like, optional
-            Folder, made where it is missing, for the weights after every epoch:
-            ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``
+            Folder of this run alone, made where it is missing, for the weights after every
+            epoch, ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``, and
+            for snapshots from which a killed process goes on. The two newest snapshots are
+            kept, also of a finished run.
+        checkpoint_every : int or "auto", default="auto"
+            Epochs from one snapshot to the next. "auto" takes them as often as costs at most
+            a twentieth of the time. No number depends on it.
+        resume : bool, default=False
+            Go on from the newest whole snapshot in ``checkpoint_dir``, to the same history
+            and weights, bit for bit, as if the run had never been killed; where there is
+            none, begin. ``epochs`` may have grown; callbacks begin anew, without what they
+            remembered. A run with a ``random_state`` that is no int goes on by the seed that
+            it drew at first.
 
         Returns
         -------
@@ -245,9 +261,22 @@ class ALOCC(OutlierMixin, BaseEstimator):
         ValueError
             If X has another rank, images of different sizes, smaller than 16 x 16 or with
             other than 1 or 3 channels, fewer of them than a batch, pixels outside of [0, 1],
-            NaN, or another type than uint8 and float.
+            NaN, or another type than uint8 and float. If the snapshot to resume is of other
+            data, parameters or versions, the message naming every difference, or the weights
+            of one of its epochs are damaged or missing.
         TypeError
             If callbacks holds something else.
+        FileExistsError
+            If checkpoint_dir holds a run's snapshots and ``resume`` is False.
+        OSError
+            If a snapshot or weights cannot be written; the last whole snapshot is kept.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the losses do not stay finite.
+        UserWarning
+            If a snapshot is damaged, and the one before it taken.
         """
         X = _check_images(X)
         image_shape = X.shape[1:]
@@ -263,11 +292,19 @@ class ALOCC(OutlierMixin, BaseEstimator):
                 raise TypeError(
                     f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
                 )
-        if checkpoint_dir is not None:
-            checkpoint_dir = Path(checkpoint_dir)
-            checkpoint_dir.mkdir(parents=True, exist_ok=True)
 
         seed = check_random_state(self.random_state).randint(2**31)
+        checkpoints = open_checkpoints(
+            checkpoint_dir,
+            self,
+            {"X": X},
+            seed=seed,
+            every=checkpoint_every,
+            resume=resume,
+            free=("contamination", "score", "select_epoch"),
+        )
+        if checkpoints is not None:
+            seed = checkpoints.seed
         r_seed, d_seed, noise_seed = np.random.default_rng(seed).integers(2**31, size=3)
         noisy = add_noise(X, self.noise_sigma, int(noise_seed)).astype(X.dtype, copy=False)
         ingredients = networks.FIDELITIES[self.fidelity]
@@ -281,14 +318,23 @@ class ALOCC(OutlierMixin, BaseEstimator):
         networks.compile_models(
             models, self.r_alpha, self.learning_rate, self.clipvalue, self.decay, ingredients
         )
+        pair = {"R": models.generator, "D": models.discriminator}
         epoch_weights = []
+        if checkpoints is not None:
+            copies = {name: _uncompiled(model) for name, model in pair.items()}
+            epoch_weights = [
+                {
+                    name: _read_weights(copy, checkpoints, epoch, name)
+                    for name, copy in copies.items()
+                }
+                for epoch in range(checkpoints.epoch)
+            ]
 
         def keep_weights(epoch: int, logs: dict) -> None:
-            pair = {"R": models.generator, "D": models.discriminator}
             epoch_weights.append({name: model.get_weights() for name, model in pair.items()})
-            if checkpoint_dir is not None:
+            if checkpoints is not None:
                 for name, model in pair.items():
-                    _write_weights(model, checkpoint_dir / f"epoch_{epoch:02d}_{name}.weights.h5")
+                    _write_weights(model, checkpoints, epoch, name)
 
         history = training.train(
             models,
@@ -299,6 +345,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
             steps_per_execution=self.steps_per_execution,
             callbacks=callbacks,
             on_epoch=keep_weights,
+            checkpoints=checkpoints,
             verbose=self.verbose,
         )
         if not np.isfinite(history.to_numpy()).all():
@@ -565,8 +612,29 @@ def _uncompiled(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _write_weights(model: keras.Model, path: Path) -> None:
-    """Write a model's weights, so that the file appears whole or not at all."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        _uncompiled(model).save_weights(Path(folder) / path.name)
-        os.replace(Path(folder) / path.name, path)
+def _write_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str) -> None:
+    """Write a model's weights after an epoch, and have the snapshots note their SHA-256."""
+    path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
+    # From an archive, for which Keras makes them in memory: where HDF5 itself meets a full disk,
+    # the process crashes.
+    aside = checkpoints.folder / "unfinished.keras"
+    with writing(path, aside):
+        _uncompiled(model).save(aside)
+        with zipfile.ZipFile(aside) as archive:
+            content = archive.read("model.weights.h5")
+        aside.unlink()
+    write_whole(path, content)
+    checkpoints.notes[path.name] = hashlib.sha256(content).hexdigest()
+
+
+def _read_weights(
+    model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str
+) -> list[np.ndarray]:
+    """Read what :func:`_write_weights` wrote, by way of a model of that form."""
+    path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
+    if not path.is_file():
+        raise ValueError(f"{path} is missing, without which the run cannot be resumed.")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != checkpoints.notes[path.name]:
+        raise ValueError(f"{path} is damaged or of another run: the run cannot be resumed.")
+    model.load_weights(path)
+    return model.get_weights()

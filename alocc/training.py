@@ -15,6 +15,7 @@ import pandas as pd
 import tensorflow as tf
 
 from alocc.networks import Networks
+from gaal_alocc.checkpoints import Checkpoints
 
 Step = Callable[[keras.Model, tf.Tensor, object], dict]
 
@@ -154,6 +155,7 @@ def train(
     steps_per_execution: int | str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_epoch: Callable[[int, dict], None] | None = None,
+    checkpoints: Checkpoints | None = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
     """Train R and D update by update, by either door.
@@ -177,6 +179,8 @@ def train(
         adversarial model, and may set its ``stop_training``.
     on_epoch : callable, optional
         Given the epoch's number, from 0, and the means of its losses, before the callbacks.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and to write snapshots to.
     verbose : {0, 1}, default=0
         Show a progress bar.
 
@@ -192,22 +196,31 @@ def train(
     execute = by_batch(networks) if steps_per_execution == 1 else fused(networks, batch_size)
 
     model = networks.adversarial_model
+    start, history, stopped = 0, [], False
+    if checkpoints is not None:
+        # One optimizer for both; the moving statistics and their count t are weights of R and D.
+        variables = [
+            *networks.generator.weights,
+            *networks.discriminator.weights,
+            *model.optimizer.variables,
+        ]
+        history, stopped = checkpoints.restore(variables, (), n_epochs)
+        start = checkpoints.epoch
     callback_list = keras.callbacks.CallbackList(
         list(callbacks), model=model, epochs=n_epochs, steps=m, verbose=0
     )
-    model.stop_training = False
+    model.stop_training = stopped
     callback_list.on_train_begin()
-    history = []
-    for epoch in range(n_epochs):
+    for epoch in range(n_epochs if stopped else start, n_epochs):
         if verbose:
             print(f"Epoch {epoch + 1}/{n_epochs}")
         progress = keras.utils.Progbar(m, verbose=verbose, stateful_metrics=LOSSES)
         callback_list.on_epoch_begin(epoch)
         losses = np.empty((m, len(LOSSES)))
-        for start in range(0, m, n_together):
-            stop = min(start + n_together, m)
-            callback_list.on_train_batch_begin(start)
-            losses[start:stop] = execute(x[start:stop], z[start:stop])
+        for begin in range(0, m, n_together):
+            stop = min(begin + n_together, m)
+            callback_list.on_train_batch_begin(begin)
+            losses[begin:stop] = execute(x[begin:stop], z[begin:stop])
             callback_list.on_train_batch_end(stop - 1, dict(zip(LOSSES, losses[stop - 1])))
             progress.update(stop, list(zip(LOSSES, losses[:stop].mean(axis=0))))
         logs = dict(zip(LOSSES, losses.mean(axis=0).tolist()))
@@ -215,6 +228,10 @@ def train(
         if on_epoch is not None:
             on_epoch(epoch, logs)
         callback_list.on_epoch_end(epoch, logs)
+        last = model.stop_training or epoch + 1 == n_epochs
+        if checkpoints is not None and (last or checkpoints.due(epoch + 1)):
+            history = [pd.concat(history, ignore_index=True)]
+            checkpoints.save(epoch + 1, history[0], stopped=model.stop_training)
         if model.stop_training:
             break
     callback_list.on_train_end()

@@ -47,6 +47,19 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     add = parser.add_argument
     add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
     add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add("--checkpoint_dir", metavar="DIR", help="folder for snapshots of the run")
+    add(
+        "--checkpoint_every",
+        type=_steps,
+        default="auto",
+        metavar="EPOCHS",
+        help="epochs from one snapshot to the next; auto: as often as costs little time",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the last snapshot in --checkpoint_dir, where there is one",
+    )
     add("--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run")
     add("--quiet", action="store_true", help="print the final AUC only")
     return parser
@@ -240,7 +253,14 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
 
                 callbacks.append(TensorBoard(args.tensorboard, detector, data.data))
             start = time.perf_counter()
-            detector.fit(data.data, data.target, callbacks=callbacks)
+            detector.fit(
+                data.data,
+                data.target,
+                callbacks=callbacks,
+                checkpoint_dir=args.checkpoint_dir,
+                checkpoint_every=args.checkpoint_every,
+                resume=args.resume,
+            )
             seconds = time.perf_counter() - start
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])

@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from gaal import networks, training
+from gaal_alocc.checkpoints import open_checkpoints
 
 FILE_FORMAT = 1
 UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 1.003
@@ -91,7 +92,16 @@ class _GAAL(OutlierMixin, BaseEstimator):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, callbacks: Sequence[keras.callbacks.Callback] = ()) -> Self:
+    def fit(
+        self,
+        X,
+        y=None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        checkpoint_dir: str | os.PathLike | None = None,
+        checkpoint_every: int | str = "auto",
+        resume: bool = False,
+    ) -> Self:
         """Train the networks on X.
 
         Parameters
@@ -108,6 +118,18 @@ class _GAAL(OutlierMixin, BaseEstimator):
             under the names of the columns of ``history_``; their model is
             ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
             Those that set the learning rate have nothing to set: it is a schedule.
+        checkpoint_dir : path-like, optional
+            Folder of this run alone, made where it is missing, for snapshots from which a
+            killed process goes on. The two newest are kept, also of a finished run.
+        checkpoint_every : int or "auto", default="auto"
+            Epochs from one snapshot to the next. "auto" takes them as often as costs at most
+            a twentieth of the time. No number depends on it.
+        resume : bool, default=False
+            Go on from the newest whole snapshot in ``checkpoint_dir``, to the same history
+            and weights, bit for bit, as if the run had never been killed; where there is
+            none, begin. ``epochs`` may have grown; callbacks begin anew, without what they
+            remembered. A run with a ``random_state`` that is no int goes on by the seed that
+            it drew at first.
 
         Returns
         -------
@@ -120,21 +142,34 @@ class _GAAL(OutlierMixin, BaseEstimator):
             If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
             (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
             if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
-            warning.
+            warning. If the snapshot to resume is of other data, parameters or versions; the
+            message names every difference.
         TypeError
             If callbacks holds something else.
+        FileExistsError
+            If checkpoint_dir holds a run's snapshots and ``resume`` is False.
+        OSError
+            If a snapshot cannot be written; the last whole one is kept.
 
         Warns
         -----
         UserWarning
-            If features lie more than 0.05 outside [0, 1], or y allows no AUC.
+            If features lie more than 0.05 outside [0, 1], or y allows no AUC. If a snapshot
+            is damaged, and the one before it taken.
         ConvergenceWarning
             If the losses do not stay finite.
         """
         with _unchanged_on_failure(self):
-            return self._fit(X, y, [] if callbacks is None else callbacks)
+            return self._fit(
+                X,
+                y,
+                [] if callbacks is None else callbacks,
+                {"folder": checkpoint_dir, "every": checkpoint_every, "resume": resume},
+            )
 
-    def _fit(self, X, y, callbacks: Sequence[keras.callbacks.Callback]) -> Self:
+    def _fit(
+        self, X, y, callbacks: Sequence[keras.callbacks.Callback], checkpointing: dict
+    ) -> Self:
         X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         is_outlier = None
         if y is not None:
@@ -162,6 +197,15 @@ class _GAAL(OutlierMixin, BaseEstimator):
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
         seed = check_random_state(self.random_state).randint(2**31)
+        checkpoints = open_checkpoints(
+            estimator=self,
+            data={"X": X, "y": is_outlier},
+            seed=seed,
+            free=("contamination",),
+            **checkpointing,
+        )
+        if checkpoints is not None:
+            seed = checkpoints.seed
         weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
 
         generator = self._build_generator(n_features, batch_size)
@@ -200,6 +244,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
             steps_per_execution=self.steps_per_execution,
             is_outlier=None if is_outlier is None else is_outlier[training_order],
             callbacks=callbacks,
+            checkpoints=checkpoints,
+            generators=(order_rng, noise_rng),
             verbose=self.verbose,
         )
         if not np.isfinite(history.to_numpy()).all():

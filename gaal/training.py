@@ -7,6 +7,7 @@ traced into a graph that runs many updates a call with the same models' ``train_
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ import pandas as pd
 import tensorflow as tf
 
 from gaal.networks import GAN
+from gaal_alocc.checkpoints import Checkpoints
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
 Update = Callable[..., tuple]
@@ -440,6 +442,8 @@ def train(
     is_outlier: np.ndarray | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_scores: Callable[[np.ndarray], None] | None = None,
+    checkpoints: Checkpoints | None = None,
+    generators: Sequence[np.random.Generator] = (),
     verbose: int = 0,
 ) -> pd.DataFrame:
     """Train a GAN update by update, by either door.
@@ -468,6 +472,10 @@ def train(
         Called at the end of every epoch with the means of its losses, and its AUC.
     on_scores : callable, optional
         Given D(x) of some epochs, (epochs, n), as they come.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and to write snapshots to.
+    generators : sequence of numpy.random.Generator
+        What ``orders`` and ``draw_noise`` draw from, for the snapshots.
     verbose : {0, 1}, default=0
         Show a progress bar.
 
@@ -479,8 +487,8 @@ def train(
     """
     k = gan.generator.input_shape[0]
     rows = tf.constant(X)
-    next_order = next(orders)
-    m, batch_size = next_order.shape
+    first = next(orders)
+    m, batch_size = first.shape
     noise_shape = (algorithm.draws, batch_size, X.shape[1])
     execution = plan_execution(
         steps_per_execution,
@@ -490,6 +498,23 @@ def train(
         k or 1,
         epoch_by_epoch=bool(callbacks),
     )
+    epoch, history, stopped = 0, [], False
+    orders = itertools.chain([first], orders)
+    if checkpoints is not None:
+        variables = [
+            *gan.discriminator.weights,
+            *gan.generator.weights,
+            *gan.discriminator.optimizer.variables,
+            *gan.combine_model.optimizer.variables,
+        ]
+        # What XLA compiles may differ in the last digit, and a longer run is the more likely
+        # to be compiled.
+        history, stopped = checkpoints.restore(
+            variables, generators, n_epochs, XLA=execution.jit_compile
+        )
+        epoch = checkpoints.epoch
+    if epoch:
+        next(orders)  # the first epoch's; with the state restored the right one follows
     scoring = is_outlier is not None or on_scores is not None
     score_inside = scoring and execution.batches == m
     if steps_per_execution == 1:
@@ -511,16 +536,17 @@ def train(
         steps=m,
         verbose=0,
     )
-    gan.combine_model.stop_training = False
+    gan.combine_model.stop_training = stopped
     callback_list.on_train_begin()
-    history = []
-    epoch = done = 0
+    done = epoch * m
     while epoch < n_epochs and not gan.combine_model.stop_training:
         callback_list.on_epoch_begin(epoch)
         n_together = min(execution.epochs, n_epochs - epoch)
+        if checkpoints is not None:
+            n_together = min(n_together, checkpoints.epochs_to_go(epoch))
         order = np.empty((execution.epochs, m, batch_size), np.int32)
         for i in range(n_together):
-            order[i], next_order = next_order, next(orders, None)
+            order[i] = next(orders)
         chunk_losses, scores = [], None
         for start in range(0, m, execution.batches):
             part = order[:, start : start + execution.batches]
@@ -562,5 +588,8 @@ def train(
         shown = [(name, logs[name]) for name in PROGRESS if name in logs]
         last = epoch == n_epochs or gan.combine_model.stop_training
         progress.update(epoch, shown, finalize=last)
+        if checkpoints is not None and (last or checkpoints.due(epoch)):
+            history = [pd.concat(history, ignore_index=True)]
+            checkpoints.save(epoch, history[0], stopped=gan.combine_model.stop_training)
     callback_list.on_train_end()
     return pd.concat(history, ignore_index=True).rename_axis("update")

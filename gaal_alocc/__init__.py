@@ -2,3 +2,5 @@
 
 Nothing here knows a network or an update; both packages import it, it imports neither.
 """
+
+__version__ = "0.1.0"

@@ -1,0 +1,387 @@
+"""Checkpoints: snapshots of a training run, from which a killed process goes on bit for bit.
+
+A snapshot is an npz file of arrays, with one text of JSON among them; nothing is pickled. It is
+written aside, synced to the disk and renamed to a name that ends in the first digits of its
+SHA-256, so that a file of that name is whole or known to be damaged. The two newest are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import math
+import os
+import re
+import time
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from sklearn.base import BaseEstimator
+
+from gaal_alocc import __version__
+
+FORMAT = 1
+KEPT = 2  # snapshots: the newest, and the one to fall back on should it be damaged
+SHARE = 20  # "auto" spends at most one part in so many of the time on writing
+ASIDE = "unfinished.part"
+NAME = re.compile(r"snapshot_(\d+)\.([0-9a-f]{16})\.npz")
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold what was written to a file, or a folder's list of names."""
+    if path.is_dir() and os.name != "posix":
+        return  # only there can a folder be opened
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def writing(path: Path, aside: Path) -> Iterator[None]:
+    """Remove what was written aside where it fails, and have an OSError name the file meant."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise OSError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file so that it appears whole or not at all, and outlives a failing machine.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file belongs. What lies there stays until the new one is on the disk. It is
+        written beside it, under a name where a killed process may have left its half.
+    content : bytes-like
+        All of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, as on a full disk. The message names the file; nothing of it
+        is left.
+    """
+    aside = path.parent / ASIDE
+    with writing(path, aside):
+        aside.write_bytes(content)
+        _sync(aside)
+        os.replace(aside, path)
+        _sync(path.parent)
+
+
+def describe_data(**arrays: np.ndarray | None) -> dict[str, str | None]:
+    """Tell arrays from all others: their shapes, types and SHA-256, for an identity.
+
+    Parameters
+    ----------
+    **arrays : ndarray or None
+        Under the names by which a refusal is to speak of them.
+
+    Returns
+    -------
+    dict of str
+    """
+    described = {}
+    for name, array in arrays.items():
+        form = sha256 = None
+        if array is not None:
+            form = f"{array.dtype} of shape {array.shape}"
+            sha256 = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+        described |= {f"form of {name}": form, f"SHA-256 of {name}": sha256}
+    return described
+
+
+def _differences(kept: dict, given: dict) -> str:
+    missing = "unknown"
+    return ", ".join(
+        f"{name} was {kept.get(name, missing)}, is {given.get(name, missing)}"
+        for name in {**kept, **given}
+        if kept.get(name, missing) != given.get(name, missing)
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Say in JSON what it has no word for."""
+    return value.item() if isinstance(value, np.generic) else type(value).__name__
+
+
+class Checkpoints:
+    """The snapshots of one training run, in a folder of its own.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made where it is missing.
+    identity : dict
+        What the numbers of the run depend on, data and settings; values that JSON can hold.
+        Versions are added. A snapshot of another identity is not resumed.
+    seed : int
+        The run's, drawn for this call.
+    every : int or "auto", default="auto"
+        Epochs from one snapshot to the next. "auto" takes them as often as costs at most a
+        twentieth of the time, where the training pauses anyway. No number depends on it.
+    resume : bool, default=False
+        Go on from the newest whole snapshot; where there is none, begin.
+
+    Attributes
+    ----------
+    seed : int
+        That of the snapshot where one is resumed, so that a run whose seed was drawn at
+        random goes on as it began.
+    epoch : int
+        Epochs that are done: 0, or the snapshot's.
+    notes : dict
+        For JSON values that the caller wants back; kept with every snapshot.
+
+    Raises
+    ------
+    ValueError
+        If the snapshot is of another identity (the message names every difference), if no
+        snapshot is whole, or for a wrong ``every``.
+    FileExistsError
+        If the folder holds snapshots that are not to be resumed.
+    OSError
+        If the folder cannot be made, read or written to.
+
+    Warns
+    -----
+    UserWarning
+        If a snapshot is damaged, and the one before it is taken.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        identity: dict[str, Any],
+        *,
+        seed: int,
+        every: int | str = "auto",
+        resume: bool = False,
+    ) -> None:
+        if every != "auto" and not (isinstance(every, Integral) and every >= 1):
+            raise ValueError(f"checkpoint_every is {every!r}; expected 'auto' or an int from 1.")
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        versions = {
+            "format of checkpoints": FORMAT,
+            "version of gaal-alocc": __version__,
+            "version of Keras": keras.__version__,
+            "version of TensorFlow": tf.__version__,
+            "version of NumPy": np.__version__,
+        }
+        self._identity = json.loads(json.dumps({**versions, **identity}, default=_plain))
+        self._every = every
+        self._cost = self._finished_writing = 0.0
+        self.seed, self.epoch, self.notes = int(seed), 0, {}
+        self._arrays, self._values = {}, None
+        found = self._names()
+        if found and not resume:
+            raise FileExistsError(
+                f"checkpoint_dir={self.folder} holds the checkpoint of a run that came to epoch"
+                f" {found[0][0]}. Go on with it by resume=True, or choose another folder."
+            )
+        if found:
+            self._arrays, values = self._newest_whole(found)
+            differences = _differences(values["identity"], self._identity)
+            if differences:
+                raise ValueError(
+                    f"The checkpoint in checkpoint_dir={self.folder} is of another run:"
+                    f" {differences}."
+                )
+            self.seed, self.epoch = values["seed"], values["epoch"]
+            self.notes = values["notes"]
+            self._values = values
+
+    def _names(self) -> list[tuple[int, str, Path]]:
+        """Epoch, start of the SHA-256 and path of each snapshot, newest first."""
+        matches = [NAME.fullmatch(path.name) for path in self.folder.iterdir()]
+        return sorted(
+            ((int(m[1]), m[2], self.folder / m[0]) for m in matches if m is not None), reverse=True
+        )
+
+    def _newest_whole(
+        self, found: list[tuple[int, str, Path]]
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        for _, digest, path in found:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest().startswith(digest):
+                with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                    arrays = dict(archive)
+                return arrays, json.loads(str(arrays.pop("values")))
+            warnings.warn(f"The checkpoint {path} is damaged, and left out.", stacklevel=2)
+        raise ValueError(
+            f"checkpoint_dir={self.folder} holds damaged checkpoints only. Remove them to begin"
+            " anew."
+        )
+
+    def restore(
+        self,
+        variables: Sequence[keras.Variable],
+        generators: Sequence[np.random.Generator],
+        n_epochs: int,
+        **conditions: Any,
+    ) -> tuple[list[pd.DataFrame], bool]:
+        """Name what changes in training, and set it to the snapshot's state if one is resumed.
+
+        Parameters
+        ----------
+        variables : sequence of keras.Variable
+            Of networks and optimizers.
+        generators : sequence of numpy.random.Generator
+            That are drawn from from epoch to epoch.
+        n_epochs : int
+            Of the whole run.
+        **conditions : object
+            More of the identity, which only the training knows.
+
+        Returns
+        -------
+        history : list of DataFrame
+            What :meth:`save` was given, empty where nothing is resumed.
+        stopped : bool
+            Whether the run had been stopped before its last epoch.
+
+        Raises
+        ------
+        ValueError
+            If the conditions differ, or the snapshot lies beyond ``n_epochs``.
+        """
+        self._variables, self._generators = list(variables), list(generators)
+        self._conditions = conditions
+        if self._values is None:
+            return [], False
+        differences = _differences(self._values["conditions"], conditions)
+        if self.epoch > n_epochs:
+            differences = f"it came to epoch {self.epoch}, and epochs is {n_epochs}"
+        if differences:
+            raise ValueError(
+                f"The checkpoint in checkpoint_dir={self.folder} is of another run: {differences}."
+            )
+        arrays, self._arrays = self._arrays, {}
+        for i, variable in enumerate(self._variables):
+            variable.assign(arrays[f"variable_{i:03d}"])
+        for generator, state in zip(self._generators, self._values["generators"]):
+            generator.bit_generator.state = state
+        columns = self._values["columns"]
+        table = pd.DataFrame({name: arrays[f"history_{name}"] for name in columns})
+        return [table], self._values["stopped"]
+
+    def epochs_to_go(self, epoch: int) -> float:
+        """How many epochs after this one the next snapshot is due; infinity for "auto"."""
+        return math.inf if self._every == "auto" else self._every - epoch % self._every
+
+    def due(self, epoch: int) -> bool:
+        """Whether the end of this epoch, counted from 1, is the time for a snapshot."""
+        if self._every == "auto":
+            return time.monotonic() - self._finished_writing >= (SHARE - 1) * self._cost
+        return epoch % self._every == 0
+
+    def save(self, epoch: int, history: pd.DataFrame, stopped: bool = False) -> None:
+        """Write a snapshot, and remove those before the last.
+
+        Parameters
+        ----------
+        epoch : int
+            Epochs that are done.
+        history : DataFrame
+            Of numbers, a row an update.
+        stopped : bool, default=False
+            Whether training ends here though epochs are left.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, as on a full disk; earlier snapshots are left as they are.
+        """
+        start = time.monotonic()
+        values = {
+            "identity": self._identity,
+            "conditions": self._conditions,
+            "seed": self.seed,
+            "epoch": epoch,
+            "stopped": bool(stopped),
+            "generators": [generator.bit_generator.state for generator in self._generators],
+            "columns": list(history),
+            "notes": self.notes,
+        }
+        arrays = {f"variable_{i:03d}": v.numpy() for i, v in enumerate(self._variables)}
+        arrays |= {f"history_{name}": column.to_numpy() for name, column in history.items()}
+        buffer = io.BytesIO()
+        np.savez(buffer, values=np.array(json.dumps(values)), **arrays)
+        content = buffer.getbuffer()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        path = self.folder / f"snapshot_{epoch:06d}.{digest}.npz"
+        write_whole(path, content)
+        for *_, older in self._names()[KEPT:]:
+            older.unlink()
+        self._finished_writing = time.monotonic()
+        self._cost = self._finished_writing - start
+
+
+def open_checkpoints(
+    folder: str | os.PathLike | None,
+    estimator: BaseEstimator,
+    data: dict[str, np.ndarray | None],
+    *,
+    seed: int,
+    every: int | str = "auto",
+    resume: bool = False,
+    free: Collection[str] = (),
+) -> Checkpoints | None:
+    """Make the arguments of an estimator's ``fit`` a :class:`Checkpoints`.
+
+    Parameters
+    ----------
+    folder : path-like or None
+        None for none.
+    estimator : BaseEstimator
+        Its class and parameters enter the identity.
+    data : dict of ndarray or None
+        What it is fitted on, by name; hashed only if there is a folder.
+    seed, every, resume
+        See :class:`Checkpoints`.
+    free : collection of str
+        Parameters on which the training does not depend, besides verbose and epochs. A
+        ``random_state`` that is no int is free too.
+
+    Returns
+    -------
+    Checkpoints or None
+
+    Raises
+    ------
+    ValueError
+        As :class:`Checkpoints` does, or for arguments that say nothing without a folder.
+    """
+    if folder is None:
+        for name, value, default in (
+            ("resume", resume, False),
+            ("checkpoint_every", every, "auto"),
+        ):
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r}, but checkpoint_dir is None; expected a folder."
+                )
+        return None
+    params = estimator.get_params(deep=False)
+    if not isinstance(params["random_state"], Integral):
+        params["random_state"] = None
+    settings = {name: params[name] for name in params if name not in {"verbose", "epochs", *free}}
+    identity = {"class": type(estimator).__name__, **settings, **describe_data(**data)}
+    return Checkpoints(folder, identity, seed=seed, every=every, resume=resume)

@@ -1,0 +1,22 @@
+"""What tests of several folders share."""
+
+import contextlib
+
+import pytest
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file grow beyond a size: the write that does so fails, as on a full disk."""
+    resource = pytest.importorskip("resource")
+
+    @contextlib.contextmanager
+    def limited(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # Python ignores SIGXFSZ
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

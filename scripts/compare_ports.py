@@ -42,7 +42,11 @@ RUN = ["method", "data", "settings", "seed"]
 
 
 class RunError(RuntimeError):
-    """A run that failed in its process."""
+    """A run that failed, and with it ``lost`` runs of its process."""
+
+    def __init__(self, message: str, lost: int) -> None:
+        super().__init__(message)
+        self.lost = lost
 
 
 def departures() -> list[str]:
@@ -139,7 +143,7 @@ def work(task: dict, threads: int, finished: queue.Queue) -> None:
             errors.seek(0)
             last = (errors.read().strip().splitlines() or ["no message"])[-1]
             name, seed = task["runs"][-left]
-            finished.put(RunError(f"{name} on {task['data']}, seed {seed}: {last}"))
+            finished.put(RunError(f"{name} on {task['data']}, seed {seed}: {last}", left))
 
 
 def collect(
@@ -152,15 +156,16 @@ def collect(
     done = len(runs) - len(missing)
     if done:
         print(f"{done} of {len(runs)} runs are there already", flush=True)
-    finished = queue.Queue()
+    finished, errors = queue.Queue(), []
     with ThreadPoolExecutor(jobs) as executor:
         for task in tasks(missing, jobs, together):
             executor.submit(work, task, threads, finished)
         try:
-            while done < len(runs):
+            while done + sum(error.lost for error in errors) < len(runs):
                 rows = finished.get()
-                if isinstance(rows, RunError):
-                    raise rows
+                if isinstance(rows, RunError):  # the others go on
+                    errors.append(rows)
+                    continue
                 rows = pd.DataFrame(rows)
                 table = rows if table is None else pd.concat([table, rows], ignore_index=True)
                 write(path, lambda aside, table=table: table.to_csv(aside, index=False))
@@ -169,6 +174,8 @@ def collect(
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             raise
+    if errors:
+        raise errors[0]
     # Only what was asked for, and in its order: the table may hold more.
     places = {key: place for place, key in enumerate(runs)}
     keys = table[RUN].itertuples(index=False, name=None)

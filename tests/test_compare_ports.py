@@ -431,6 +431,7 @@ def test_a_failing_run_is_an_error_that_names_it(script):
     error = finished.get()
     assert isinstance(error, script.RunError)
     assert "nonsense on synthetic, seed 1" in str(error)
+    assert error.lost == 1
 
 
 def test_an_asterisk_marks_what_differs_from_as_published():

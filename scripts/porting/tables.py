@@ -128,6 +128,13 @@ def summary(table: pd.DataFrame, command: str, sources: list[str]) -> str:
     return "\n".join([*lines, "![ROC AUC of every run](auc.png)", ""])
 
 
+def kind_colour(name: str) -> str:
+    """Colour of a method: ours, a port of ours, or another detector."""
+    if name not in METHODS or METHODS[name].modules[0].split(".")[0] in ("gaal", "alocc"):
+        return OURS
+    return PORT if "gaal" in name else OTHER
+
+
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the ROC AUC of every run: a panel a data set, a line a method and score."""
     labels = table["method"].map(title) + table["score"].map(lambda s: f": {s}" if s else "")
@@ -141,11 +148,7 @@ def draw(table: pd.DataFrame) -> Figure:
         names = list(dict.fromkeys(runs["label"]))[::-1]
         for y, name in enumerate(names):
             chosen = runs[runs["label"] == name]
-            first = chosen["method"].iloc[0]
-            ours = not first.startswith("pyod") and chosen["method"].iloc[0] not in (
-                "isolation-forest", "lof", "ocsvm", "ecod", "knn"
-            )  # fmt: skip
-            colour = OURS if ours else PORT if first.startswith("pyod") else OTHER
+            colour = kind_colour(chosen["method"].iloc[0])
             ax.plot(chosen["auc"], np.full(len(chosen), y), "o", color=colour, alpha=0.5, ms=6)
             ax.plot(chosen["auc"].median(), y, "|", color=colour, ms=14, mew=2)
         ax.axvline(0.5, color="0.6", linestyle=":", linewidth=1)

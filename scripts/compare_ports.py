@@ -9,6 +9,7 @@ that are there already are not made again. PyOD's need the extra "compare".
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import queue
@@ -134,8 +135,9 @@ def work(task: dict, threads: int, finished: queue.Queue) -> None:
             env=environment,
         ) as process,
     ):
-        process.stdin.write(json.dumps(task))
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has died already, and said why
+            process.stdin.write(json.dumps(task))
+            process.stdin.close()
         for line in process.stdout:
             finished.put(json.loads(line))
             left -= 1

@@ -209,13 +209,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
 
         generator = self._build_generator(n_features, batch_size)
-        discriminator = networks.build_discriminator(
-            n_features,
-            n,
-            init=self.discriminator_init,
-            bias=self.discriminator_bias,
-            seed=int(weights_rng.integers(2**31)),
-        )
+        discriminator = self._build_discriminator(n_features, n, int(weights_rng.integers(2**31)))
         gan = networks.combine(generator, discriminator)
         networks.compile_models(gan, self.lr_d, self.lr_g, self.decay, self.momentum)
 
@@ -268,6 +262,15 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
+
+    def _build_discriminator(self, n_features: int, n_samples: int, seed: int) -> keras.Model:
+        return networks.build_discriminator(
+            n_features,
+            n_samples,
+            init=self.discriminator_init,
+            bias=self.discriminator_bias,
+            seed=seed,
+        )
 
     def _score(self, X: np.ndarray) -> np.ndarray:
         discriminator = networks.in_double_precision(self.discriminator_)

@@ -1,0 +1,406 @@
+"""The detectors that are compared, the problems they are given, and what counts as installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+TABLE, IMAGES = "table", "images"
+SO, MO = "so-gaal", "mo-gaal"
+N_TRAIN, N_TARGET, N_OTHER = 512, 180, 20  # images: to train on, to test, of each other digit
+IMAGE_SETS = ("mnist", "digits")
+INSTALL = (
+    "Install PyTorch's CPU build first, as its own site tells (pip would bring the one for CUDA),"
+    " then the extra: pip install -e '.[compare]'."
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a detector is trained on, and what it is asked to tell apart.
+
+    ``X`` and ``X_test`` are of shape (n, d) or (n, 28, 28); on the published tables they are
+    the same rows. ``y_test`` is 1 for an outlier.
+    """
+
+    name: str
+    X: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    source: str
+    so_stop_epochs: int = 20
+    mo_stop_epochs: int = 20
+    k: int = 10
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Outlier scores of the test rows, by name, and what is known of the training."""
+
+    scores: dict[str, np.ndarray]
+    facts: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """One detector.
+
+    ``modules`` are imported before time and memory are taken. ``settings`` says in words how
+    it is run on a problem, ``fit`` runs it. A method that is not ``seeded`` gives the same
+    numbers every time. ``measured`` methods get a process of their own for every run.
+    """
+
+    title: str
+    modules: tuple[str, ...]
+    fit: Callable[[Problem, dict, int], Fitted]
+    settings: Callable[[Problem, int | None], dict]
+    kind: str = TABLE
+    seeded: bool = True
+    measured: bool = True
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that it needs and that are not installed."""
+        packages = {module.split(".")[0] for module in self.modules}
+        if "pyod" in packages:
+            packages.add("torch")
+        return sorted(p for p in packages if importlib.util.find_spec(p) is None)
+
+
+# ---------------------------------------------------------------------------------------
+# Problems
+
+
+def load_problem(name: str, data_home: str | None = None, digit: int | None = None) -> Problem:
+    """Load a table or an image problem.
+
+    Parameters
+    ----------
+    name : str
+        One of the twelve published data sets, "synthetic" (a made onecluster), or "mnist" or
+        "digits".
+    data_home : str, optional
+        Folder of the published files (or with a folder ``gaal`` of them) and of ``mnist.npz``.
+    digit : int, optional
+        The target class of an image problem.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set, or no image of the digit.
+    OSError
+        If a file is missing, or a download fails.
+    """
+    from gaal import datasets
+
+    home = None if data_home is None else Path(data_home)
+    if name in IMAGE_SETS:
+        return _image_problem(name, home, digit)
+    if name == "synthetic":
+        data = datasets.make_onecluster(random_state=0)
+        entry = datasets.PUBLISHED["onecluster"]
+    else:
+        inner = None if home is None else home / "gaal"
+        home = inner if inner is not None and inner.is_dir() else home
+        data = datasets.load_dataset(name, data_home=home)
+        entry = datasets.PUBLISHED[{n.casefold(): n for n in datasets.PUBLISHED}[name.casefold()]]
+    return Problem(
+        name,
+        data.data,
+        data.data,
+        data.target,
+        f"{name}, {len(data.data)} rows, {int(data.target.sum())} outliers, trained and scored on"
+        " the same rows",
+        entry.so_stop_epochs,
+        entry.mo_stop_epochs,
+        entry.k,
+    )
+
+
+def _image_problem(name: str, home: Path | None, digit: int) -> Problem:
+    from alocc import datasets
+
+    if name == "digits":
+        images = datasets.load_digits_28()
+    else:
+        images = datasets.load_mnist(None if home is None else home / "mnist.npz")
+    train = images.data[images.target == digit][:N_TRAIN]
+    if not len(train):
+        raise ValueError(f"digit={digit}: {name} has no such image.")
+    rows = []
+    for other in np.unique(images.test_target):
+        count = N_TARGET if other == digit else N_OTHER
+        rows.append(np.flatnonzero(images.test_target == other)[:count])
+    rows = np.concatenate(rows)
+    y = (images.test_target[rows] != digit).astype(int)
+    return Problem(
+        f"{name} {digit}",
+        datasets.to_unit(train),
+        datasets.to_unit(images.test_data[rows]),
+        y,
+        f"{name}, trained on {len(train)} images of {digit}, tested on {int((1 - y).sum())} others"
+        f" of it and {int(y.sum())} of the other digits",
+    )
+
+
+# ---------------------------------------------------------------------------------------
+# GAAL
+
+
+def _gaal_settings(algorithm: str) -> Callable:
+    def settings(problem: Problem, stop_epochs: int | None) -> dict:
+        published = problem.so_stop_epochs if algorithm == SO else problem.mo_stop_epochs
+        chosen = {"stop_epochs": published if stop_epochs is None else stop_epochs}
+        return chosen if algorithm == SO else {**chosen, "k": problem.k}
+
+    return settings
+
+
+def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Callable:
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        from porting.departures import departed
+
+        detector = departed(algorithm, departures, **settings, **parameters, random_state=seed)
+        detector.fit(problem.X, problem.y_test)
+        history = detector.history_
+        batches = len(problem.X) // min(detector.batch_size, len(problem.X))
+        # The publication's stop node, also where a departure stops the generator earlier.
+        stop = detector.stop_epochs * batches
+        facts = {
+            "auc_stop": history["auc"].iloc[stop],
+            "auc_best": history["auc"].max(),
+            "d_loss_lowest": history["discriminator_loss"].min(),
+            "d_loss_end": history["discriminator_loss"].iloc[-1],
+            "g_loss_highest": history["generator_loss"].max(),
+            "g_loss_end": history["generator_loss"].iloc[-1],
+        }
+        return Fitted({"1 - D(x)": 1 - detector.score_samples(problem.X_test)}, facts)
+
+    return fit
+
+
+def _pyod_gaal(module: str, name: str) -> Callable:
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        import torch
+
+        torch.manual_seed(seed)
+        detector = getattr(importlib.import_module(module), name)(**settings)
+        d = detector.fit(problem.X).decision_function(problem.X_test)
+        return Fitted({"D(x), as it is": d, "1 - D(x), turned round": 1 - d})
+
+    return fit
+
+
+def _pyod_new_settings(problem: Problem, stop_epochs: int | None) -> dict:
+    stop = _gaal_settings(SO)(problem, stop_epochs)["stop_epochs"]
+    return {"epoch_num": 3 * stop}
+
+
+def _pyod_new(problem: Problem, settings: dict, seed: int) -> Fitted:
+    return _pyod_gaal("pyod.models.so_gaal_new", "SO_GAAL")(
+        problem, {**settings, "random_state": seed, "verbose": 0}, seed
+    )
+
+
+# ---------------------------------------------------------------------------------------
+# The detectors that a user would reach for
+
+
+def _defaults(problem: Problem, stop_epochs: int | None) -> dict:
+    return {}
+
+
+def _sklearn(module: str, name: str, seeded: bool = False) -> Callable:
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        kind = getattr(importlib.import_module(module), name)
+        detector = kind(random_state=seed) if seeded else kind()
+        return Fitted({"": -detector.fit(problem.X).score_samples(problem.X_test)})
+
+    return fit
+
+
+def _local_outlier_factor(problem: Problem, settings: dict, seed: int) -> Fitted:
+    from sklearn.neighbors import LocalOutlierFactor
+
+    return Fitted({"": -LocalOutlierFactor().fit(problem.X).negative_outlier_factor_})
+
+
+def _pyod(module: str, name: str) -> Callable:
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        detector = getattr(importlib.import_module(module), name)()
+        return Fitted({"": detector.fit(problem.X).decision_scores_})
+
+    return fit
+
+
+# ---------------------------------------------------------------------------------------
+# Images
+
+
+def _alocc(problem: Problem, settings: dict, seed: int) -> Fitted:
+    from alocc import ALOCC
+    from alocc.protocols import all_scores
+
+    detector = ALOCC(**settings, random_state=seed).fit(problem.X)
+    names = {"reconstruction": "reconstruction", "d_rx": "D(R(x))", "d_x": "D(x)"}
+    scores = all_scores(detector, problem.X_test)
+    return Fitted({label: -np.asarray(scores[name]) for name, label in names.items()})
+
+
+def _pyod_images(module: str, name: str, **fixed) -> Callable:
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        import torch
+
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - what PyOD draws from
+        X, X_test = (x.reshape(len(x), -1) for x in (problem.X, problem.X_test))
+        own = {key: {"seed": seed, "n_features": X.shape[1]}.get(v, v) for key, v in fixed.items()}
+        detector = getattr(importlib.import_module(module), name)(**settings, **own)
+        return Fitted({"": detector.fit(X).decision_function(X_test)})
+
+    return fit
+
+
+def _fixed(**settings) -> Callable:
+    return lambda problem, stop_epochs: settings
+
+
+# ---------------------------------------------------------------------------------------
+
+GAAL_MODULES = ("gaal.detectors", "porting.departures")
+PYOD_SEED = {"random_state": "seed"}
+
+
+def _post(bias: str) -> Method:
+    departures = ("no_decay", "glorot_uniform", "discriminator_bias", "shuffle", bias)
+    title = f"PyTorch post, by our options, {bias.replace('_', ' ')}"
+    return Method(title, GAAL_MODULES, _gaal(SO, departures), _gaal_settings(SO))
+
+
+METHODS = {
+    "so-gaal": Method("SOGAAL", GAAL_MODULES, _gaal(SO), _gaal_settings(SO)),
+    "mo-gaal": Method("MOGAAL", GAAL_MODULES, _gaal(MO), _gaal_settings(MO)),
+    "pyod-so-gaal": Method(
+        "PyOD SO_GAAL",
+        ("pyod.models.so_gaal",),
+        _pyod_gaal("pyod.models.so_gaal", "SO_GAAL"),
+        _gaal_settings(SO),
+    ),
+    "pyod-mo-gaal": Method(
+        "PyOD MO_GAAL",
+        ("pyod.models.mo_gaal",),
+        _pyod_gaal("pyod.models.mo_gaal", "MO_GAAL"),
+        _gaal_settings(MO),
+    ),
+    "pyod-so-gaal-new": Method(
+        "PyOD so_gaal_new", ("pyod.models.so_gaal_new",), _pyod_new, _pyod_new_settings
+    ),
+    "post-bias-1e-5": _post("generator_bias_1e-5"),
+    "post-bias-1": _post("generator_bias_1"),
+    "isolation-forest": Method(
+        "IsolationForest",
+        ("sklearn.ensemble",),
+        _sklearn("sklearn.ensemble", "IsolationForest", seeded=True),
+        _defaults,
+    ),
+    "lof": Method(
+        "LocalOutlierFactor",
+        ("sklearn.neighbors",),
+        _local_outlier_factor,
+        _defaults,
+        seeded=False,
+    ),
+    "ocsvm": Method(
+        "OneClassSVM",
+        ("sklearn.svm",),
+        _sklearn("sklearn.svm", "OneClassSVM"),
+        _defaults,
+        seeded=False,
+    ),
+    "ecod": Method(
+        "ECOD (PyOD)",
+        ("pyod.models.ecod",),
+        _pyod("pyod.models.ecod", "ECOD"),
+        _defaults,
+        seeded=False,
+    ),
+    "knn": Method(
+        "KNN (PyOD)",
+        ("pyod.models.knn",),
+        _pyod("pyod.models.knn", "KNN"),
+        _defaults,
+        seeded=False,
+    ),
+    # 512 images make 4 batches of 128: 40 epochs are the tutorial's number of updates, or
+    # about (160 for 265).
+    "alocc": Method(
+        "ALOCC", ("alocc.detector", "alocc.protocols"), _alocc, _fixed(epochs=40), IMAGES
+    ),
+    "pyod-anogan": Method(
+        "PyOD AnoGAN",
+        ("pyod.models.anogan",),
+        _pyod_images("pyod.models.anogan", "AnoGAN"),
+        _fixed(epochs=100),
+        IMAGES,
+    ),
+    "pyod-autoencoder": Method(
+        "PyOD AutoEncoder",
+        ("pyod.models.auto_encoder",),
+        _pyod_images("pyod.models.auto_encoder", "AutoEncoder", verbose=0, **PYOD_SEED),
+        _fixed(epoch_num=40),
+        IMAGES,
+    ),
+    "pyod-deepsvdd": Method(
+        "PyOD DeepSVDD",
+        ("pyod.models.deep_svdd",),
+        _pyod_images(
+            "pyod.models.deep_svdd", "DeepSVDD", n_features="n_features", verbose=0, **PYOD_SEED
+        ),
+        _fixed(epochs=100),
+        IMAGES,
+    ),
+}
+
+
+def method(name: str) -> Method:
+    """Find a method by its name, or put one together: ``so-gaal+shuffle+no_decay``.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``METHODS``, or "so-gaal" or "mo-gaal" with the names of departures after "+";
+        with none after it, the published detector among the departures.
+
+    Returns
+    -------
+    Method
+
+    Raises
+    ------
+    ValueError
+        If there is no such method or departure.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    algorithm, *departures = (part for part in name.split("+") if part)
+    if algorithm not in (SO, MO):
+        raise ValueError(f"there is no method {name}; there are {', '.join(METHODS)}")
+    from porting.departures import departed
+
+    departed(algorithm, departures)  # refuses a wrong name now, not in another process
+    return Method(
+        name,
+        GAAL_MODULES,
+        # XLA pays in the long run, and would be compiled for each of many short ones.
+        _gaal(algorithm, tuple(departures), steps_per_execution=1000),
+        _gaal_settings(algorithm),
+        measured=False,
+    )

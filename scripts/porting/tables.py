@@ -1,0 +1,163 @@
+"""Tables and figure of the comparison, from the table of runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import mannwhitneyu
+
+from porting.methods import METHODS
+
+LEVEL = 0.01
+FACTS = {
+    "auc_stop": "AUC at the stop node",
+    "auc": "AUC at the end",
+    "auc_best": "best AUC",
+    "d_loss_lowest": "lowest D loss",
+    "g_loss_end": "G loss at the end",
+}
+OURS, PORT, OTHER = "#1b7837", "#b2182b", "#555555"
+
+
+def markdown(rows: list[list[str]], head: list[str]) -> list[str]:
+    """Lay rows of text out as lines of Markdown."""
+    return ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows]]
+
+
+def title(name: str) -> str:
+    """Name a method for readers: its title, or the departures that are switched on."""
+    return METHODS[name].title if name in METHODS else name
+
+
+def spread(values: pd.Series) -> str:
+    """Mean, and the range where there is more than one run."""
+    if values.isna().all():
+        return ""
+    mean = f"{values.mean():.3f}"
+    return mean if len(values) == 1 else f"{mean} ({values.min():.3f} to {values.max():.3f})"
+
+
+def comparison(table: pd.DataFrame) -> list[str]:
+    """Lay out the comparison on one data set: a row a method, setting and score."""
+    rows = []
+    for (name, settings, score), runs in table.groupby(["method", "settings", "score"], sort=False):
+        rows.append(
+            [
+                title(name) + (f": {score}" if score else ""),
+                settings,
+                str(len(runs)),
+                spread(runs["auc"]),
+                spread(runs["average_precision"]),
+                f"{runs['seconds'].mean():.2g}" if runs["seconds"].mean() < 10
+                else f"{runs['seconds'].mean():.0f}",
+                "" if runs["memory_mb"].isna().all() else f"{runs['memory_mb'].mean():.0f}",
+                "" if runs["peak_mb"].isna().all() else f"{runs['peak_mb'].mean():.0f}",
+            ]
+        )  # fmt: skip
+    head = ["detector", "settings", "runs", "ROC AUC", "average precision", "s", "MB", "MB in all"]
+    return markdown(rows, head)
+
+
+def differs(values: pd.Series, others: pd.Series) -> bool:
+    """Tell whether two sets of runs differ by a two-sided Mann-Whitney test at 1%."""
+    return bool(mannwhitneyu(values, others).pvalue < LEVEL)
+
+
+def departures_table(table: pd.DataFrame) -> list[str]:
+    """Lay out what each departure does on one data set to one algorithm.
+
+    An asterisk marks what differs from the published program's by :func:`differs`.
+    """
+    from porting.departures import DEPARTURES, PORTS
+
+    together = {frozenset(port): name for name, (_, port) in PORTS.items()}
+    rows, plain = [], {}
+    for (name, settings), runs in table.groupby(["method", "settings"], sort=False):
+        algorithm, *switched = [part for part in name.split("+") if part]
+        if not switched:
+            plain[settings] = runs
+            label = f"{algorithm} as published"
+        elif len(switched) == 1:
+            label = DEPARTURES[switched[0]].what + f" (`{switched[0]}`)"
+        else:
+            label = f"all of {together.get(frozenset(switched), ' + '.join(switched))}"
+        cells = []
+        for fact in FACTS:
+            base = plain.get(settings)
+            marked = bool(switched) and base is not None and differs(runs[fact], base[fact])
+            cells.append(spread(runs[fact]) + (" *" if marked else ""))
+        rows.append([label, settings, str(len(runs)), *cells])
+    return markdown(rows, ["departure", "settings", "runs", *FACTS.values()])
+
+
+def versions() -> str:
+    """Name the versions of what ran."""
+    packages = ("tensorflow", "keras", "scikit-learn", "pyod", "torch", "numpy")
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"no {package}")
+    return f"Python {platform.python_version()}, {', '.join(found)}"
+
+
+def summary(table: pd.DataFrame, command: str, sources: list[str]) -> str:
+    """Lay all results out as Markdown."""
+    lines = ["# The ports beside the published programs", "", f"Made by `{command}`.", ""]
+    lines += [*(f"- {source}" for source in sources), "", f"{versions()}.", ""]
+    is_departure = table["method"].str.contains("+", regex=False)
+    for data, runs in table[~is_departure].groupby("data", sort=False):
+        lines += [f"## {data}", "", *comparison(runs), ""]
+    if not is_departure.all():
+        lines += ["Means, and the range over the seeds. s: fit and score. MB: peak of memory above"]
+        lines += ["what the process held with its libraries and the data loaded.", ""]
+    algorithm = table["method"].str.split("+").str[0]
+    for (data, kind), runs in table[is_departure].groupby(["data", algorithm], sort=False):
+        lines += [f"## Departures: {kind} on {data}", "", *departures_table(runs), ""]
+    if is_departure.any():
+        lines += [
+            "Means, and the range over the seeds; * differs from as published (two-sided",
+            f"Mann-Whitney, p < {LEVEL}). The stop node is the published one.",
+            "",
+        ]
+    return "\n".join([*lines, "![ROC AUC of every run](auc.png)", ""])
+
+
+def kind_colour(name: str) -> str:
+    """Colour of a method: ours, a port of ours, or another detector."""
+    if name not in METHODS or METHODS[name].modules[0].split(".")[0] in ("gaal", "alocc"):
+        return OURS
+    return PORT if "gaal" in name else OTHER
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw the ROC AUC of every run: a panel a data set, a line a method and score."""
+    labels = table["method"].map(title) + table["score"].map(lambda s: f": {s}" if s else "")
+    several = table.groupby(["method", "data"])["settings"].transform("nunique") > 1
+    labels += np.where(several, " (" + table["settings"] + ")", "")
+    panels = list(table.assign(label=labels).groupby("data", sort=False))
+    heights = [runs["label"].nunique() for _, runs in panels]
+    figure = Figure(figsize=(8, 1.2 + sum(0.27 * h + 0.7 for h in heights)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
+    for ax, (data, runs) in zip(axes[:, 0], panels):
+        names = list(dict.fromkeys(runs["label"]))[::-1]
+        for y, name in enumerate(names):
+            chosen = runs[runs["label"] == name]
+            colour = kind_colour(chosen["method"].iloc[0])
+            ax.plot(chosen["auc"], np.full(len(chosen), y), "o", color=colour, alpha=0.5, ms=6)
+            ax.plot(chosen["auc"].median(), y, "|", color=colour, ms=14, mew=2)
+        ax.axvline(0.5, color="0.6", linestyle=":", linewidth=1)
+        ax.set_yticks(range(len(names)), names, fontsize="small")
+        ax.set_title(data, fontsize="medium", loc="left")
+        ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(names) - 0.4))
+        ax.grid(axis="y", color="0.93")
+        ax.set_axisbelow(True)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    axes[-1, 0].set_xlabel("ROC AUC of each run, median as a bar")
+    return figure

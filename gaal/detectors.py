@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import math
 import os
 import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -29,9 +31,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from gaal import networks, training
+from gaal import networks, stopping, training
 
 FILE_FORMAT = 1
+PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
 UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 1.003
 
 
@@ -72,7 +75,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
     _algorithm: ClassVar[training.Algorithm]
 
     _parameter_constraints: ClassVar[dict] = {
-        "stop_epochs": [Interval(Integral, 1, None, closed="left")],
+        "stop_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "epochs": [None, Interval(Integral, 1, None, closed="left")],
         "whether_stop": ["boolean"],
         "lr_d": [Interval(Real, 0, None, closed="neither")],
@@ -118,9 +121,9 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
-            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
-            if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
-            warning.
+            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", if
+            k sub-generators cannot share the batch, or if stop_epochs="auto" finds no answer.
+            Other labels that allow no AUC draw a warning.
         TypeError
             If callbacks holds something else.
 
@@ -155,13 +158,53 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 stacklevel=4,
             )
 
+        seed = check_random_state(self.random_state).randint(2**31)
+        run = functools.partial(self._train, X, seed)
+        stop_epochs = self.stop_epochs
+        if stop_epochs == "auto":
+            stop_epochs = self._find_stop_epochs(run, len(X))
+        gan, history = run(
+            stop_epochs,
+            3 * stop_epochs if self.epochs is None else self.epochs,
+            self.whether_stop,
+            is_outlier=is_outlier,
+            callbacks=callbacks,
+        )
+        if not np.isfinite(history.to_numpy()).all():
+            bad = history.index[~np.isfinite(history).all(axis=1)][0]
+            warnings.warn(
+                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
+                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
+                " features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
+        self.combine_model_ = gan.combine_model
+        self.history_ = history
+        self.stop_epochs_ = stop_epochs
+        self.offset_ = 0.5
+        if self.contamination != "auto":
+            self.offset_ = float(np.percentile(self._score(X), 100 * self.contamination))
+        return self
+
+    def _train(
+        self,
+        X: np.ndarray,
+        seed: int,
+        stop_epochs: int,
+        n_epochs: int,
+        whether_stop: bool,
+        is_outlier: np.ndarray | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> tuple[networks.GAN, pd.DataFrame]:
+        """Build the networks and train them; with the same seed every run begins the same."""
         n, n_features = X.shape
         batch_size = min(self.batch_size, n)
         n_batches = n // batch_size
-        n_epochs = 3 * self.stop_epochs if self.epochs is None else self.epochs
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
-        seed = check_random_state(self.random_state).randint(2**31)
         weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
 
         generator = self._build_generator(n_features, batch_size)
@@ -195,30 +238,41 @@ class _GAAL(OutlierMixin, BaseEstimator):
             draw_noise=draw_noise,
             n_epochs=n_epochs,
             active_updates=self._algorithm.active_updates(
-                self.stop_epochs, n_batches, n_epochs, self.whether_stop
+                stop_epochs, n_batches, n_epochs, whether_stop
             ),
             steps_per_execution=self.steps_per_execution,
             is_outlier=None if is_outlier is None else is_outlier[training_order],
             callbacks=callbacks,
             verbose=self.verbose,
         )
-        if not np.isfinite(history.to_numpy()).all():
-            bad = history.index[~np.isfinite(history).all(axis=1)][0]
-            warnings.warn(
-                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
-                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
-                " features.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        return gan, history
 
-        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
-        self.combine_model_ = gan.combine_model
-        self.history_ = history
-        self.offset_ = 0.5
-        if self.contamination != "auto":
-            self.offset_ = float(np.percentile(self._score(X), 100 * self.contamination))
-        return self
+    def _find_stop_epochs(self, run: Callable[..., tuple], n: int) -> int:
+        """Train without stopping, ever twice as long, until the generator's trend has slowed."""
+        n_updates, longest = PROBE_UPDATES
+        while True:
+            n_epochs = math.ceil(n_updates / (n // min(self.batch_size, n)))
+            if self.verbose:
+                print(f'stop_epochs="auto": {n_epochs} epochs without stopping')
+            _, history = run(n_epochs, n_epochs, whether_stop=False)
+            loss = history["generator_loss"].to_numpy()
+            if not np.isfinite(loss).all():
+                raise ValueError(
+                    'stop_epochs="auto" finds no answer, as the generator\'s loss does not stay'
+                    f" finite. Use smaller learning rates than lr_d={self.lr_d},"
+                    f" lr_g={self.lr_g}, scaled features, or a number of epochs."
+                )
+            trend = stopping.find_trend(loss)
+            # What has slowed by half of the record might only pause in its second half.
+            if trend is not None and (trend.over or 2 * trend.slows <= len(loss)):
+                return stopping.suggest_stop_epochs(loss, n, self.batch_size)
+            if n_updates >= longest:
+                raise ValueError(
+                    f'stop_epochs="auto" finds no answer: within {len(loss)} updates the'
+                    " generator's loss does not rise and fall, and slow in its fall. Give a"
+                    " number of epochs."
+                )
+            n_updates *= 2
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
@@ -318,6 +372,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             "params": params,
             "n_features_in_": self.n_features_in_,
             "feature_names_in_": None if names is None else names.tolist(),
+            "stop_epochs_": self.stop_epochs_,
             "offset_": self.offset_,
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
@@ -387,6 +442,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         detector.generator_, detector.discriminator_ = gan.generator, gan.discriminator
         detector.combine_model_ = gan.combine_model
         detector.history_ = history
+        # Files written before there was "auto" hold a number.
+        detector.stop_epochs_ = settings.get("stop_epochs_", detector.stop_epochs)
         detector.offset_ = settings["offset_"]
         return detector
 
@@ -402,8 +459,12 @@ class SOGAAL(_GAAL):
 
     Parameters
     ----------
-    stop_epochs : int, default=20
-        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen.
+    stop_epochs : int or "auto", default=20
+        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen. "auto" is the
+        authors' rule of thumb, :func:`gaal.stopping.suggest_stop_epochs`: ``fit`` first trains
+        without stopping, over 512 updates and ever twice as many, until the generator's loss
+        has risen again after its fall or has slowed in it by half of the run, 16384 updates at
+        most; then it trains as published with the number found, from the same seed.
     epochs : int, default=None
         Epochs in all; None means ``3 * stop_epochs``, as published.
     whether_stop : bool, default=True
@@ -449,6 +510,8 @@ class SOGAAL(_GAAL):
     history_ : DataFrame
         A row an update: discriminator_loss, generator_loss, and auc, the epoch's ROC AUC on
         the training data, where ``fit`` was given y.
+    stop_epochs_ : int
+        ``stop_epochs``, or what "auto" found.
     offset_ : float
         Scores below it are outliers'.
     n_features_in_ : int
@@ -531,9 +594,9 @@ class MOGAAL(_GAAL):
     k : int, default=10
         Number of sub-generators. They share a batch by rank, so that it must hold at least
         k(k + 1) / 2 rows.
-    stop_epochs : int, default=20
+    stop_epochs : int or "auto", default=20
         The sub-generators train for ``stop_epochs`` epochs and one batch, then they are
-        frozen.
+        frozen. "auto": see :class:`SOGAAL`.
     epochs : int, default=None
         Epochs in all; None means ``3 * stop_epochs``, as published.
     whether_stop : bool, default=True
@@ -569,7 +632,7 @@ class MOGAAL(_GAAL):
     history_ : DataFrame
         A row an update: discriminator_loss, sub_generator{i}_loss, generator_loss (their
         mean), and auc where ``fit`` was given y.
-    offset_, n_features_in_, feature_names_in_
+    stop_epochs_, offset_, n_features_in_, feature_names_in_
         See :class:`SOGAAL`.
 
     Notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 import math
@@ -28,10 +29,10 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from gaal import networks, stopping, training
+from gaal_alocc import rows
 
 FILE_FORMAT = 1
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
@@ -72,7 +73,7 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 class _GAAL(OutlierMixin, BaseEstimator):
     """What SOGAAL and MOGAAL share: all but the networks and the update."""
 
-    _algorithm: ClassVar[training.Algorithm]
+    _algorithm: training.Algorithm
 
     _parameter_constraints: ClassVar[dict] = {
         "stop_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -99,9 +100,13 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
             Training data, outliers among them. The generator's noise lies in [0, 1), so
-            scale the features to [0, 1].
+            scale the features to [0, 1]. A path is that of a Parquet file, all of whose
+            columns are features; a data set has rows or batches of rows, and no labels. The
+            rows are read once, block by block, into one array of float32 (of one that is there
+            already, such as a memory map, no copy is made); training holds them in training
+            order, twice: as an array and as TensorFlow's.
         y : array-like of shape (n_samples,), default=None
             Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier. They are
             only monitored: each epoch's AUC on the training data enters ``history_`` and the
@@ -120,7 +125,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
+            If X holds NaN or infinity, fewer than two rows or no features, or is a file or
+            data set that is no table of numbers, if y holds -1
             (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", if
             k sub-generators cannot share the batch, or if stop_epochs="auto" finds no answer.
             Other labels that allow no AUC draw a warning.
@@ -138,7 +144,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             return self._fit(X, y, [] if callbacks is None else callbacks)
 
     def _fit(self, X, y, callbacks: Sequence[keras.callbacks.Callback]) -> Self:
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        X = rows.read(self, rows.open_rows(X), training.SCORE_BLOCK, min_samples=2)
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
@@ -158,8 +164,15 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 stacklevel=4,
             )
 
+        # One generator for each use, so that no number depends on the door or on how many
+        # updates a call runs.
         seed = check_random_state(self.random_state).randint(2**31)
-        run = functools.partial(self._train, X, seed)
+        generators = np.random.default_rng(seed).spawn(3)
+        training_order = generators[1].permutation(len(X))
+        X = X[training_order]  # no second name keeps what was read from a file in memory
+        if is_outlier is not None:
+            is_outlier = is_outlier[training_order]
+        run = functools.partial(self._train, X, generators)
         stop_epochs = self.stop_epochs
         if stop_epochs == "auto":
             stop_epochs = self._find_stop_epochs(run, len(X))
@@ -186,26 +199,28 @@ class _GAAL(OutlierMixin, BaseEstimator):
         self.stop_epochs_ = stop_epochs
         self.offset_ = 0.5
         if self.contamination != "auto":
-            self.offset_ = float(np.percentile(self._score(X), 100 * self.contamination))
+            blocks = rows.open_rows(X).blocks(training.SCORE_BLOCK)
+            self.offset_ = float(np.percentile(self._score(blocks), 100 * self.contamination))
         return self
 
     def _train(
         self,
         X: np.ndarray,
-        seed: int,
+        generators: Sequence[np.random.Generator],
         stop_epochs: int,
         n_epochs: int,
         whether_stop: bool,
         is_outlier: np.ndarray | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> tuple[networks.GAN, pd.DataFrame]:
-        """Build the networks and train them; with the same seed every run begins the same."""
+        """Build the networks and train them on rows in training order.
+
+        The generators are copied, so that every run begins the same.
+        """
         n, n_features = X.shape
         batch_size = min(self.batch_size, n)
         n_batches = n // batch_size
-        # One generator for each use, so that no number depends on the door or on how many
-        # updates a call runs.
-        weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
+        weights_rng, order_rng, noise_rng = copy.deepcopy(generators)
 
         generator = self._build_generator(n_features, batch_size)
         discriminator = networks.build_discriminator(
@@ -229,11 +244,10 @@ class _GAAL(OutlierMixin, BaseEstimator):
             shape = (n_updates, self._algorithm.draws, batch_size, n_features)
             return noise_rng.random(shape, dtype=np.float32)
 
-        training_order = order_rng.permutation(n)
         history = training.train(
             gan,
             self._algorithm,
-            X[training_order],
+            X,
             orders=orders(),
             draw_noise=draw_noise,
             n_epochs=n_epochs,
@@ -241,7 +255,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 stop_epochs, n_batches, n_epochs, whether_stop
             ),
             steps_per_execution=self.steps_per_execution,
-            is_outlier=None if is_outlier is None else is_outlier[training_order],
+            is_outlier=is_outlier,
             callbacks=callbacks,
             verbose=self.verbose,
         )
@@ -277,20 +291,18 @@ class _GAAL(OutlierMixin, BaseEstimator):
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
 
-    def _score(self, X: np.ndarray) -> np.ndarray:
+    def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         discriminator = networks.in_double_precision(self.discriminator_)
-        blocks = range(0, len(X), training.SCORE_BLOCK)
-        return np.concatenate(
-            [discriminator(X[i : i + training.SCORE_BLOCK]).numpy().ravel() for i in blocks]
-        )
+        return np.concatenate([discriminator(block).numpy().ravel() for block in blocks])
 
     def score_samples(self, X) -> np.ndarray:
         """D(x), the discriminator's probability that a row is real.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows to score.
+        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
+            The rows to score, as in :meth:`fit`. Arrays, memory maps, DataFrames, Parquet
+            files and data sets are read and scored a block at a time.
 
         Returns
         -------
@@ -299,14 +311,30 @@ class _GAAL(OutlierMixin, BaseEstimator):
             (Liu et al., 2019, section 3.2).
         """
         check_is_fitted(self, "discriminator_")
-        return self._score(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        table = rows.open_rows(X)
+        blocks = rows.checked_blocks(
+            self, table, training.SCORE_BLOCK, dtype=[np.float64, np.float32], reset=False
+        )
+        return self._score(self._with_progress(blocks, table.n))
+
+    def _with_progress(self, blocks: Iterable[np.ndarray], n: int | None) -> Iterator[np.ndarray]:
+        """Show a bar where there is more than one block."""
+        verbose = self.verbose if n is None or n > training.SCORE_BLOCK else 0
+        progress = keras.utils.Progbar(n, verbose=verbose, unit_name="row")
+        done = 0
+        for block in blocks:
+            yield block
+            done += len(block)
+            progress.update(done)
+        if n is None:
+            progress.update(done, finalize=True)
 
     def decision_function(self, X) -> np.ndarray:
         """Score X against the threshold: ``score_samples(X) - offset_``.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
             The rows to score.
 
         Returns
@@ -321,7 +349,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
             The rows to judge.
 
         Returns
@@ -614,6 +642,10 @@ class MOGAAL(_GAAL):
         See :class:`SOGAAL`.
     contamination : "auto" or float in (0, 0.5], default="auto"
         See :class:`SOGAAL`.
+    quantile_sample_size : int, default=None
+        Rows of whose D(x) the quantiles are taken that the sub-generators are drawn to. None,
+        as published, takes all; a number takes so many, drawn at random once before training
+        and the same in every update (all, where there are no more).
     steps_per_execution : int or "auto", default="auto"
         See :class:`SOGAAL`.
     random_state : int, RandomState instance or None, default=None
@@ -638,7 +670,7 @@ class MOGAAL(_GAAL):
     Notes
     -----
     Every update scores all rows to find the quantiles, so an epoch's cost grows with the
-    square of the number of rows.
+    square of the number of rows, unless ``quantile_sample_size`` bounds it.
 
     Examples
     --------
@@ -652,10 +684,10 @@ class MOGAAL(_GAAL):
     (None, 2)
     """
 
-    _algorithm = training.MO_GAAL
     _parameter_constraints: ClassVar[dict] = {
         **_GAAL._parameter_constraints,
         "k": [Interval(Integral, 1, None, closed="left")],
+        "quantile_sample_size": [None, Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -675,6 +707,7 @@ class MOGAAL(_GAAL):
         discriminator_init="published",
         discriminator_bias=0.0,
         contamination="auto",
+        quantile_sample_size=None,
         steps_per_execution="auto",
         random_state=None,
         verbose=0,
@@ -693,9 +726,16 @@ class MOGAAL(_GAAL):
         self.discriminator_init = discriminator_init
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
+        self.quantile_sample_size = quantile_sample_size
         self.steps_per_execution = steps_per_execution
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def _algorithm(self) -> training.Algorithm:
+        if self.quantile_sample_size is None:
+            return training.MO_GAAL
+        return training.mo_gaal_with_sampled_quantiles(self.quantile_sample_size)
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         training.noise_rows(batch_size, self.k)  # refuses a k that the batch cannot feed

@@ -96,7 +96,8 @@ def collect(path: Path, wanted: list[tuple], data_home: str | None):
 def summary(table) -> str:
     """Lay the results out as Markdown: a row an algorithm and data set."""
     lines = [
-        "| algorithm | data set | updates an epoch | published | auto | AUC, published | AUC, auto |",
+        "| algorithm | data set | updates an epoch | published | auto | AUC, published"
+        " | AUC, auto |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (algorithm, name), part in table.groupby(["algorithm", "data_set"], sort=False):

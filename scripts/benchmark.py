@@ -323,7 +323,7 @@ def parquet(n: int) -> list[dict]:
     group, rng = 100_000, np.random.default_rng(0)
     schema = pa.schema([(f"x{i}", pa.float32()) for i in range(20)])
     with tempfile.TemporaryDirectory() as folder:
-        needed, free = 100 * n, shutil.disk_usage(folder).free
+        needed, free = 150 * n, shutil.disk_usage(folder).free
         if free < needed:
             print(f"{folder} has {free} bytes free, {n} rows need {needed}", file=sys.stderr)
             return []

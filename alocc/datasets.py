@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 NOISE_SIGMA = 0.155  # of the published program, for pixels in [0, 1]
+NOISE_BLOCK = 2**20  # pixels whose noise is drawn at a time
 
 IMAGE_SUFFIXES = (
     ".bmp",
@@ -543,7 +544,9 @@ def to_unit(X: np.ndarray) -> np.ndarray:
     """
     X = np.asarray(X)
     if X.dtype == np.uint8:
-        return X.astype(np.float32) / 255
+        X = X.astype(np.float32)
+        X /= 255
+        return X
     if X.dtype.kind != "f":
         raise ValueError(f"X is {X.dtype}, expected uint8, or float in [0, 1].")
     if X.size and not (np.min(X) >= 0 and np.max(X) <= 1):  # NaN fails both
@@ -585,8 +588,14 @@ def add_noise(
     if not sigma >= 0:
         raise ValueError(f"sigma={sigma!r}, expected 0 or more.")
     X = to_unit(X)
-    noise = check_random_state(random_state).normal(0.0, sigma, X.shape)
-    return np.clip(X + noise, 0, 1).astype(np.float32)
+    random_state = check_random_state(random_state)
+    noisy = np.empty(X.shape, np.float32)
+    clean, flat = X.reshape(-1), noisy.reshape(-1)
+    for i in range(0, X.size, NOISE_BLOCK):  # noise is float64: all at once would be twice X
+        block = clean[i : i + NOISE_BLOCK]
+        noise = random_state.normal(0.0, sigma, block.shape)
+        flat[i : i + NOISE_BLOCK] = np.clip(block + noise, 0, 1)
+    return noisy
 
 
 # ---------------------------------------------------------------------------------------

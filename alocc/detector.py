@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -35,6 +36,8 @@ MODELS = {"R": "generator_", "D": "discriminator_"}
 
 def _check_images(X) -> np.ndarray:
     """Look at the form of X, not at its pixels, and give it its axis of channels."""
+    if isinstance(X, tf.data.Dataset):
+        X = np.concatenate(list(_batches(X)))
     try:
         X = np.asarray(X)
     except ValueError as error:
@@ -46,6 +49,20 @@ def _check_images(X) -> np.ndarray:
     if len(X) == 0:
         raise ValueError(f"X has shape {X.shape}; expected at least one image.")
     return X[..., None] if X.ndim == 3 else X
+
+
+def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
+    """Batches of images as arrays; the first is there even where there are no images."""
+    shape = getattr(X.element_spec, "shape", None)
+    if shape is None or shape.rank not in (3, 4):
+        raise ValueError(
+            f"X is a tf.data.Dataset of {X.element_spec}; expected batches of images, (n, height,"
+            " width) or (n, height, width, channels), and no labels."
+        )
+    if X.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("X is a tf.data.Dataset that never ends; expected every image once.")
+    empty = np.empty([0, *(size or 0 for size in shape[1:])], X.element_spec.dtype.as_numpy_dtype)
+    return itertools.chain([empty] if X.cardinality() == 0 else [], X.as_numpy_iterator())
 
 
 def _pixels(X: np.ndarray) -> np.ndarray:
@@ -228,8 +245,11 @@ class ALOCC(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n, height, width) or (n, height, width, channels)
-            Images, uint8 in 0..255 or float in [0, 1], from 16 x 16, grey or in colour.
+        X : array-like of shape (n, height, width) or (n, height, width, channels), or dataset
+            Images, uint8 in 0..255 or float in [0, 1], from 16 x 16, grey or in colour; or a
+            tf.data.Dataset of batches of them. They are read once. Training holds them and
+            their noisy copies as float32 (a memory map of float32 stays where it is), as the
+            noise is made once before it.
         y : ignored
             There for scikit-learn's convention.
         callbacks : sequence of keras.callbacks.Callback, default=()
@@ -417,6 +437,8 @@ class ALOCC(OutlierMixin, BaseEstimator):
     def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the images X, some at a time."""
         check_is_fitted(self)
+        if isinstance(X, tf.data.Dataset):
+            return np.concatenate([self._by_block(batch, function) for batch in _batches(X)])
         X = _check_images(X)
         if X.shape[1:] != self.image_shape_:
             raise ValueError(
@@ -437,10 +459,10 @@ class ALOCC(OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of the shape of X, of Keras's default float type
-            In [0, 1].
+            In [0, 1]. Of a tf.data.Dataset (n, height, width, channels).
         """
         images = self._by_block(X, lambda x: self.generator_(x, training=False).numpy())
-        return images.reshape(np.shape(X))
+        return images if isinstance(X, tf.data.Dataset) else images.reshape(np.shape(X))
 
     def score_samples(self, X, score: str | None = None) -> np.ndarray:
         """Score images, the higher the more normal.
@@ -448,7 +470,8 @@ class ALOCC(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, height, width) or (n, height, width, channels)
-            Images like those of :meth:`fit`. No noise is added.
+            Images like those of :meth:`fit`, scored some at a time: of a memory map or a
+            tf.data.Dataset no more is read than that. No noise is added.
         score : {"reconstruction", "d_x", "d_rx"}, optional
             Minus the mean squared error of the reconstruction, D(x), or D(R(x)) (section
             3.3, equation 6). By default the parameter ``score``.

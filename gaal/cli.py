@@ -23,7 +23,7 @@ SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
 SWEEP_MEASURES = ("auc_end", "auc_stop", "auc_best", "update_best")
 
 
-def _steps(text: str) -> int | str:
+def _auto_or_int(text: str) -> int | str:
     if text != "auto" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a whole number")
     return text if text == "auto" else int(text)
@@ -50,7 +50,7 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     add("--checkpoint_dir", metavar="DIR", help="folder for snapshots of the run")
     add(
         "--checkpoint_every",
-        type=_steps,
+        type=_auto_or_int,
         default="auto",
         metavar="EPOCHS",
         help="epochs from one snapshot to the next; auto: as often as costs little time",
@@ -93,7 +93,13 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     )
     if k is not None:
         add("--k", type=int, default=k, help="number of sub-generators")
-    add("--stop_epochs", type=int, default=stop_epochs, help="freeze the generator after these")
+    add(
+        "--stop_epochs",
+        type=_auto_or_int,
+        default=stop_epochs,
+        metavar="N",
+        help="freeze the generator after these; auto: where its loss's downward trend slows",
+    )
     add(
         "--whether_stop",
         type=_switch,
@@ -108,7 +114,7 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     add("--data_home", help="folder of the published files, also read from GAAL_DATA_HOME")
     add(
         "--steps_per_execution",
-        type=_steps,
+        type=_auto_or_int,
         default="auto",
         metavar="N",
         help="updates a call of the graph; 1 trains by train_on_batch",
@@ -197,9 +203,9 @@ def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
     if "auc" not in history:
         return {}
     batch_size = min(detector.batch_size, len(X))
-    epochs = 3 * detector.stop_epochs if detector.epochs is None else detector.epochs
+    epochs = 3 * detector.stop_epochs_ if detector.epochs is None else detector.epochs
     active = detector._algorithm.active_updates(
-        detector.stop_epochs, len(X) // batch_size, epochs, detector.whether_stop
+        detector.stop_epochs_, len(X) // batch_size, epochs, detector.whether_stop
     )
     auc = history["auc"]
     return {
@@ -265,7 +271,12 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
             if aside is not None:
-                result = {"auc": final, "seconds": seconds, "source": data.source}
+                result = {
+                    "stop_epochs_": detector.stop_epochs_,
+                    "auc": final,
+                    "seconds": seconds,
+                    "source": data.source,
+                }
                 settings = {"program": name, "path": args.path, **params, **result}
                 _write_output(aside, detector, data, settings)
     except KeyboardInterrupt:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import json
+import math
 import os
 import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -26,13 +29,14 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
-from gaal import networks, training
-from gaal_alocc.checkpoints import open_checkpoints
+from gaal import networks, stopping, training
+from gaal_alocc import rows
+from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 
 FILE_FORMAT = 1
+PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
 UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 1.003
 
 
@@ -70,10 +74,10 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 class _GAAL(OutlierMixin, BaseEstimator):
     """What SOGAAL and MOGAAL share: all but the networks and the update."""
 
-    _algorithm: ClassVar[training.Algorithm]
+    _algorithm: training.Algorithm
 
     _parameter_constraints: ClassVar[dict] = {
-        "stop_epochs": [Interval(Integral, 1, None, closed="left")],
+        "stop_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "epochs": [None, Interval(Integral, 1, None, closed="left")],
         "whether_stop": ["boolean"],
         "lr_d": [Interval(Real, 0, None, closed="neither")],
@@ -106,9 +110,13 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
             Training data, outliers among them. The generator's noise lies in [0, 1), so
-            scale the features to [0, 1].
+            scale the features to [0, 1]. A path is that of a Parquet file, all of whose
+            columns are features; a data set has rows or batches of rows, and no labels. The
+            rows are read once, block by block, into one array of float32 (of one that is there
+            already, such as a memory map, no copy is made); training holds them in training
+            order, twice: as an array and as TensorFlow's.
         y : array-like of shape (n_samples,), default=None
             Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier. They are
             only monitored: each epoch's AUC on the training data enters ``history_`` and the
@@ -139,11 +147,12 @@ class _GAAL(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
-            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
-            if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
-            warning. If the snapshot to resume is of other data, parameters or versions; the
-            message names every difference.
+            If X holds NaN or infinity, fewer than two rows or no features, or is a file or
+            data set that is no table of numbers, if y holds -1
+            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", if
+            k sub-generators cannot share the batch, or if stop_epochs="auto" finds no answer.
+            Other labels that allow no AUC draw a warning. If the snapshot to resume is of other
+            data, parameters or versions; the message names every difference.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -170,7 +179,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
     def _fit(
         self, X, y, callbacks: Sequence[keras.callbacks.Callback], checkpointing: dict
     ) -> Self:
-        X = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        X = rows.read(self, rows.open_rows(X), training.SCORE_BLOCK, min_samples=2)
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
@@ -190,10 +199,6 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-        n, n_features = X.shape
-        batch_size = min(self.batch_size, n)
-        n_batches = n // batch_size
-        n_epochs = 3 * self.stop_epochs if self.epochs is None else self.epochs
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
         seed = check_random_state(self.random_state).randint(2**31)
@@ -206,7 +211,62 @@ class _GAAL(OutlierMixin, BaseEstimator):
         )
         if checkpoints is not None:
             seed = checkpoints.seed
-        weights_rng, order_rng, noise_rng = np.random.default_rng(seed).spawn(3)
+        generators = np.random.default_rng(seed).spawn(3)
+        training_order = generators[1].permutation(len(X))
+        X = X[training_order]  # no second name keeps what was read from a file in memory
+        if is_outlier is not None:
+            is_outlier = is_outlier[training_order]
+        run = functools.partial(self._train, X, generators)
+        stop_epochs = self.stop_epochs
+        if stop_epochs == "auto":
+            stop_epochs = self._find_stop_epochs(run, len(X))
+        gan, history = run(
+            stop_epochs,
+            3 * stop_epochs if self.epochs is None else self.epochs,
+            self.whether_stop,
+            is_outlier=is_outlier,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+        )
+        if not np.isfinite(history.to_numpy()).all():
+            bad = history.index[~np.isfinite(history).all(axis=1)][0]
+            warnings.warn(
+                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
+                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
+                " features.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
+        self.combine_model_ = gan.combine_model
+        self.history_ = history
+        self.stop_epochs_ = stop_epochs
+        self.offset_ = 0.5
+        if self.contamination != "auto":
+            blocks = rows.open_rows(X).blocks(training.SCORE_BLOCK)
+            self.offset_ = float(np.percentile(self._score(blocks), 100 * self.contamination))
+        return self
+
+    def _train(
+        self,
+        X: np.ndarray,
+        generators: Sequence[np.random.Generator],
+        stop_epochs: int,
+        n_epochs: int,
+        whether_stop: bool,
+        is_outlier: np.ndarray | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoints: Checkpoints | None = None,
+    ) -> tuple[networks.GAN, pd.DataFrame]:
+        """Build the networks and train them on rows in training order.
+
+        The generators are copied, so that every run begins the same.
+        """
+        n, n_features = X.shape
+        batch_size = min(self.batch_size, n)
+        n_batches = n // batch_size
+        weights_rng, order_rng, noise_rng = copy.deepcopy(generators)
 
         generator = self._build_generator(n_features, batch_size)
         discriminator = self._build_discriminator(n_features, n, int(weights_rng.integers(2**31)))
@@ -224,41 +284,51 @@ class _GAAL(OutlierMixin, BaseEstimator):
             shape = (n_updates, self._algorithm.draws, batch_size, n_features)
             return noise_rng.random(shape, dtype=np.float32)
 
-        training_order = order_rng.permutation(n)
         history = training.train(
             gan,
             self._algorithm,
-            X[training_order],
+            X,
             orders=orders(),
             draw_noise=draw_noise,
             n_epochs=n_epochs,
             active_updates=self._algorithm.active_updates(
-                self.stop_epochs, n_batches, n_epochs, self.whether_stop
+                stop_epochs, n_batches, n_epochs, whether_stop
             ),
             steps_per_execution=self.steps_per_execution,
-            is_outlier=None if is_outlier is None else is_outlier[training_order],
+            is_outlier=is_outlier,
             callbacks=callbacks,
             checkpoints=checkpoints,
             generators=(order_rng, noise_rng),
             verbose=self.verbose,
         )
-        if not np.isfinite(history.to_numpy()).all():
-            bad = history.index[~np.isfinite(history).all(axis=1)][0]
-            warnings.warn(
-                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
-                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
-                " features.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+        return gan, history
 
-        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
-        self.combine_model_ = gan.combine_model
-        self.history_ = history
-        self.offset_ = 0.5
-        if self.contamination != "auto":
-            self.offset_ = float(np.percentile(self._score(X), 100 * self.contamination))
-        return self
+    def _find_stop_epochs(self, run: Callable[..., tuple], n: int) -> int:
+        """Train without stopping, ever twice as long, until the generator's trend has slowed."""
+        n_updates, longest = PROBE_UPDATES
+        while True:
+            n_epochs = math.ceil(n_updates / (n // min(self.batch_size, n)))
+            if self.verbose:
+                print(f'stop_epochs="auto": {n_epochs} epochs without stopping')
+            _, history = run(n_epochs, n_epochs, whether_stop=False)
+            loss = history["generator_loss"].to_numpy()
+            if not np.isfinite(loss).all():
+                raise ValueError(
+                    'stop_epochs="auto" finds no answer, as the generator\'s loss does not stay'
+                    f" finite. Use smaller learning rates than lr_d={self.lr_d},"
+                    f" lr_g={self.lr_g}, scaled features, or a number of epochs."
+                )
+            trend = stopping.find_trend(loss)
+            # What has slowed by half of the record might only pause in its second half.
+            if trend is not None and (trend.over or 2 * trend.slows <= len(loss)):
+                return stopping.suggest_stop_epochs(loss, n, self.batch_size)
+            if n_updates >= longest:
+                raise ValueError(
+                    f'stop_epochs="auto" finds no answer: within {len(loss)} updates the'
+                    " generator's loss does not rise and fall, and slow in its fall. Give a"
+                    " number of epochs."
+                )
+            n_updates *= 2
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
@@ -272,20 +342,18 @@ class _GAAL(OutlierMixin, BaseEstimator):
             seed=seed,
         )
 
-    def _score(self, X: np.ndarray) -> np.ndarray:
+    def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
         discriminator = networks.in_double_precision(self.discriminator_)
-        blocks = range(0, len(X), training.SCORE_BLOCK)
-        return np.concatenate(
-            [discriminator(X[i : i + training.SCORE_BLOCK]).numpy().ravel() for i in blocks]
-        )
+        return np.concatenate([discriminator(block).numpy().ravel() for block in blocks])
 
     def score_samples(self, X) -> np.ndarray:
         """D(x), the discriminator's probability that a row is real.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows to score.
+        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
+            The rows to score, as in :meth:`fit`. Arrays, memory maps, DataFrames, Parquet
+            files and data sets are read and scored a block at a time.
 
         Returns
         -------
@@ -294,14 +362,30 @@ class _GAAL(OutlierMixin, BaseEstimator):
             (Liu et al., 2019, section 3.2).
         """
         check_is_fitted(self, "discriminator_")
-        return self._score(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        table = rows.open_rows(X)
+        blocks = rows.checked_blocks(
+            self, table, training.SCORE_BLOCK, dtype=[np.float64, np.float32], reset=False
+        )
+        return self._score(self._with_progress(blocks, table.n))
+
+    def _with_progress(self, blocks: Iterable[np.ndarray], n: int | None) -> Iterator[np.ndarray]:
+        """Show a bar where there is more than one block."""
+        verbose = self.verbose if n is None or n > training.SCORE_BLOCK else 0
+        progress = keras.utils.Progbar(n, verbose=verbose, unit_name="row")
+        done = 0
+        for block in blocks:
+            yield block
+            done += len(block)
+            progress.update(done)
+        if n is None:
+            progress.update(done, finalize=True)
 
     def decision_function(self, X) -> np.ndarray:
         """Score X against the threshold: ``score_samples(X) - offset_``.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
             The rows to score.
 
         Returns
@@ -316,7 +400,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
             The rows to judge.
 
         Returns
@@ -367,6 +451,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             "params": params,
             "n_features_in_": self.n_features_in_,
             "feature_names_in_": None if names is None else names.tolist(),
+            "stop_epochs_": self.stop_epochs_,
             "offset_": self.offset_,
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
@@ -436,6 +521,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         detector.generator_, detector.discriminator_ = gan.generator, gan.discriminator
         detector.combine_model_ = gan.combine_model
         detector.history_ = history
+        # Files written before there was "auto" hold a number.
+        detector.stop_epochs_ = settings.get("stop_epochs_", detector.stop_epochs)
         detector.offset_ = settings["offset_"]
         return detector
 
@@ -451,8 +538,12 @@ class SOGAAL(_GAAL):
 
     Parameters
     ----------
-    stop_epochs : int, default=20
-        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen.
+    stop_epochs : int or "auto", default=20
+        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen. "auto" is the
+        authors' rule of thumb, :func:`gaal.stopping.suggest_stop_epochs`: ``fit`` first trains
+        without stopping, over 512 updates and ever twice as many, until the generator's loss
+        has risen again after its fall or has slowed in it by half of the run, 16384 updates at
+        most; then it trains as published with the number found, from the same seed.
     epochs : int, default=None
         Epochs in all; None means ``3 * stop_epochs``, as published.
     whether_stop : bool, default=True
@@ -498,6 +589,8 @@ class SOGAAL(_GAAL):
     history_ : DataFrame
         A row an update: discriminator_loss, generator_loss, and auc, the epoch's ROC AUC on
         the training data, where ``fit`` was given y.
+    stop_epochs_ : int
+        ``stop_epochs``, or what "auto" found.
     offset_ : float
         Scores below it are outliers'.
     n_features_in_ : int
@@ -580,9 +673,9 @@ class MOGAAL(_GAAL):
     k : int, default=10
         Number of sub-generators. They share a batch by rank, so that it must hold at least
         k(k + 1) / 2 rows.
-    stop_epochs : int, default=20
+    stop_epochs : int or "auto", default=20
         The sub-generators train for ``stop_epochs`` epochs and one batch, then they are
-        frozen.
+        frozen. "auto": see :class:`SOGAAL`.
     epochs : int, default=None
         Epochs in all; None means ``3 * stop_epochs``, as published.
     whether_stop : bool, default=True
@@ -600,6 +693,10 @@ class MOGAAL(_GAAL):
         See :class:`SOGAAL`.
     contamination : "auto" or float in (0, 0.5], default="auto"
         See :class:`SOGAAL`.
+    quantile_sample_size : int, default=None
+        Rows of whose D(x) the quantiles are taken that the sub-generators are drawn to. None,
+        as published, takes all; a number takes so many, drawn at random once before training
+        and the same in every update (all, where there are no more).
     steps_per_execution : int or "auto", default="auto"
         See :class:`SOGAAL`.
     random_state : int, RandomState instance or None, default=None
@@ -618,13 +715,13 @@ class MOGAAL(_GAAL):
     history_ : DataFrame
         A row an update: discriminator_loss, sub_generator{i}_loss, generator_loss (their
         mean), and auc where ``fit`` was given y.
-    offset_, n_features_in_, feature_names_in_
+    stop_epochs_, offset_, n_features_in_, feature_names_in_
         See :class:`SOGAAL`.
 
     Notes
     -----
     Every update scores all rows to find the quantiles, so an epoch's cost grows with the
-    square of the number of rows.
+    square of the number of rows, unless ``quantile_sample_size`` bounds it.
 
     Examples
     --------
@@ -638,10 +735,10 @@ class MOGAAL(_GAAL):
     (None, 2)
     """
 
-    _algorithm = training.MO_GAAL
     _parameter_constraints: ClassVar[dict] = {
         **_GAAL._parameter_constraints,
         "k": [Interval(Integral, 1, None, closed="left")],
+        "quantile_sample_size": [None, Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -661,6 +758,7 @@ class MOGAAL(_GAAL):
         discriminator_init="published",
         discriminator_bias=0.0,
         contamination="auto",
+        quantile_sample_size=None,
         steps_per_execution="auto",
         random_state=None,
         verbose=0,
@@ -679,9 +777,16 @@ class MOGAAL(_GAAL):
         self.discriminator_init = discriminator_init
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
+        self.quantile_sample_size = quantile_sample_size
         self.steps_per_execution = steps_per_execution
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def _algorithm(self) -> training.Algorithm:
+        if self.quantile_sample_size is None:
+            return training.MO_GAAL
+        return training.mo_gaal_with_sampled_quantiles(self.quantile_sample_size)
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         training.noise_rows(batch_size, self.k)  # refuses a k that the batch cannot feed

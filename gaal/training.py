@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -132,7 +132,7 @@ def mo_gaal_update(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """One update of MO-GAAL (Liu et al., 2019, algorithm 2).
 
-    The target of sub-generator i is the quantile i/k of D(x) over all rows, so that each is
+    The target of sub-generator i is the quantile i/k of D(x) over the rows X, so that each is
     drawn to a part of the data of its own.
 
     Parameters
@@ -142,7 +142,7 @@ def mo_gaal_update(
     train, test : callable
         Take (model, x, y) and return Keras's logs, with or without a step of the optimiser.
     X : Tensor of shape (n, d)
-        All rows.
+        All rows, as published, or some of them.
     real : Tensor of shape (B, d)
         This update's batch.
     noise : Tensor of shape (2, B, d)
@@ -198,6 +198,16 @@ class Algorithm:
 
 SO_GAAL = Algorithm(so_gaal_update, draws=1, checks_stop_after_every_batch=False)
 MO_GAAL = Algorithm(mo_gaal_update, draws=2, checks_stop_after_every_batch=True)
+
+
+def mo_gaal_with_sampled_quantiles(sample_size: int) -> Algorithm:
+    """MO-GAAL with the quantiles of the first rows alone, as good as drawn: rows are shuffled."""
+
+    @tf.autograph.experimental.do_not_convert
+    def update(gan, train, test, X, *batch):
+        return mo_gaal_update(gan, train, test, X[:sample_size], *batch)
+
+    return replace(MO_GAAL, update=update)
 
 
 def train_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:

@@ -65,6 +65,14 @@ def test_output_holds_everything_of_the_run(path, tmp_path, capsys):
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_stop_epochs_may_be_left_to_the_rule(tmp_path, capsys):
+    arguments = ["--path", "WDBC", "--stop_epochs", "auto", "--seed", "0", "--output", tmp_path]
+    assert cli.so_gaal([str(argument) for argument in arguments]) == 0
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert settings["stop_epochs"] == "auto"
+    assert f"after {3 * settings['stop_epochs_']} updates" in capsys.readouterr().out
+
+
 def test_the_seed_decides_the_run_by_either_door(path, tmp_path):
     histories = []
     for i, steps in enumerate(["auto", "auto", "1"]):

@@ -1,11 +1,19 @@
 """The rule of thumb finds where a generator's downward trend slows."""
 
+import functools
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
+from gaal import MOGAAL, SOGAAL, training
+from gaal.datasets import load_dataset
 from gaal.stopping import WINDOW, find_trend, suggest_stop_epochs
+
+X = np.random.default_rng(0).random((80, 3)).astype(np.float32)
 
 
 def course(*points, noise=0.0, seed=0):
@@ -93,3 +101,52 @@ def test_a_loss_without_an_answer_is_refused(loss, error):
 def test_impossible_sizes_are_refused_by_name(n, batch, name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
         suggest_stop_epochs(course(*SO_FIGURE), n, batch)
+
+
+def play(monkeypatch, loss):
+    """Let the training without stopping give the losses of a course; count the updates."""
+    lengths = []
+
+    def train(gan, algorithm, X, *, n_epochs, active_updates, **kwargs):
+        lengths.append((n_epochs, active_updates))
+        return pd.DataFrame({"generator_loss": loss[:n_epochs]}).rename_axis("update")
+
+    monkeypatch.setattr(training, "train", train)
+    return lengths
+
+
+def test_auto_trains_twice_as_long_until_the_trend_has_slowed(monkeypatch):
+    loss = course((0, 1), (500, 2), (900, 1), (20000, 1))
+    lengths = play(monkeypatch, loss)
+    detector = SOGAAL("auto", random_state=0).fit(X)
+    # Of 80 rows an epoch is one update. Stopped at 860 of 1024 it might only pause.
+    stop = suggest_stop_epochs(loss, 80)
+    assert lengths == [(512, 512), (1024, 1024), (2048, 2048), (3 * stop, stop + 1)]
+    assert detector.stop_epochs_ == stop == pytest.approx(860, abs=WINDOW)
+
+
+def test_auto_that_finds_nothing_says_so_and_leaves_the_detector_unfitted(monkeypatch):
+    lengths = play(monkeypatch, np.ones(20000))
+    detector = SOGAAL("auto", random_state=0)
+    with pytest.raises(ValueError, match="within 16384 updates the generator's loss does not rise"):
+        detector.fit(X)
+    assert [n for n, _ in lengths] == [512, 1024, 2048, 4096, 8192, 16384]
+    assert not hasattr(detector, "stop_epochs_")
+
+
+@pytest.mark.parametrize("make", [SOGAAL, functools.partial(MOGAAL, k=3)], ids=["SO", "MO"])
+def test_auto_then_trains_as_with_the_number_itself(make, tmp_path):
+    data, labels = load_dataset("WDBC", return_X_y=True)
+    auto = make(stop_epochs="auto", epochs=20, random_state=0).fit(data, labels)
+    assert 150 < auto.stop_epochs_ < 400
+    number = clone(auto).set_params(stop_epochs=auto.stop_epochs_).fit(data, labels)
+    assert number.stop_epochs_ == auto.stop_epochs_
+    pd.testing.assert_frame_equal(auto.history_, number.history_)
+    auto.save(tmp_path / "auto.zip")
+    loaded = type(auto).load(tmp_path / "auto.zip")
+    assert (loaded.stop_epochs, loaded.stop_epochs_) == ("auto", auto.stop_epochs_)
+
+
+def test_auto_of_a_diverging_training_says_so():
+    with pytest.raises(ValueError, match=r"does not stay finite.*lr_d=1e\+30"):
+        SOGAAL(stop_epochs="auto", lr_d=1e30, random_state=0).fit(X)

@@ -1,0 +1,283 @@
+"""Tables that need not fit into memory: rows from arrays, files and pipelines, block by block.
+
+A table is an array-like, a memory map, a DataFrame, the path of a Parquet file or several, or a
+tf.data.Dataset. Any other array-like, such as a list, is one block, as scikit-learn takes it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table to be read block by block, any number of times.
+
+    ``n`` is the number of rows, None where only reading tells. ``blocks`` takes a number of
+    rows and gives blocks of that size in order, the last one smaller: arrays, or DataFrames
+    where the columns have names. At least one comes, if it is empty. ``array`` is the table
+    itself where it is a numpy array.
+    """
+
+    n: int | None
+    blocks: Callable[[int], Iterator[Any]]
+    array: np.ndarray | None = None
+
+
+def open_rows(X) -> Rows:
+    """Look at what X is, and at none of its values.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame, path, list of paths, tf.data.Dataset, or Rows
+        A path is that of a Parquet file; the rows of several files follow one another. The
+        elements of a data set are rows, or batches of them.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If a path is no file.
+    ImportError
+        If X is a path and pyarrow is not installed.
+    ValueError
+        If a file is no Parquet file, holds columns that are no numbers, or has other columns
+        than the first; if a data set never ends or its elements are no rows.
+    """
+    if isinstance(X, Rows):
+        return X
+    if isinstance(X, (str, os.PathLike)):
+        return open_parquet([X])
+    if isinstance(X, (list, tuple)) and X and all(isinstance(x, (str, os.PathLike)) for x in X):
+        return open_parquet(X)
+    if isinstance(X, pd.DataFrame):
+        return _sliced(len(X), X.iloc)
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        return _sliced(len(X), X, array=X)
+    if hasattr(X, "element_spec"):
+        return _open_dataset(X)
+    return Rows(None, lambda size: iter([X]))
+
+
+def _sliced(n: int, X: Any, array: np.ndarray | None = None) -> Rows:
+    return Rows(n, lambda size: (X[i : i + size] for i in range(0, max(n, 1), size)), array)
+
+
+def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str] = ()) -> Rows:
+    """Open Parquet files as one table; see :func:`open_rows`.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        At least one.
+    leave_out : sequence of str, default=()
+        Columns that are no features, in any of the files or in none.
+
+    Returns
+    -------
+    Rows
+        Its blocks are DataFrames of float64, missing values NaN.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ImportError(
+            "X is the path of a Parquet file, and pyarrow is not installed: pip install"
+            ' "gaal-alocc[parquet]"'
+        ) from error
+
+    def is_number(kind: pa.DataType) -> bool:
+        return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+    def open_file(path: Path) -> pq.ParquetFile:
+        # Through a small buffer, or a whole row group would lie in memory.
+        return pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
+
+    paths = [Path(path) for path in paths]
+    names, n = None, 0
+    for path in paths:
+        if path.is_dir():
+            raise IsADirectoryError(f"X is {path}, a folder; expected the paths of Parquet files.")
+        if not path.exists():
+            raise FileNotFoundError(f"X is {path}, but there is no such file.")
+        try:
+            with open_file(path) as file:
+                schema, n = file.schema_arrow, n + file.metadata.num_rows
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"X is {path}, which is no Parquet file: {error}") from error
+        fields = [field for field in schema if field.name not in leave_out]
+        for field in fields:
+            if not is_number(field.type):
+                raise ValueError(
+                    f"X: the column {field.name!r} of {path} holds {field.type}; expected numbers."
+                )
+        found = [field.name for field in fields]
+        if names is None:
+            names = found
+        if found != names:
+            raise ValueError(f"X: {path} has the columns {found}; expected {names}.")
+
+    def parts(size: int) -> Iterator[np.ndarray]:
+        for path in paths:
+            with open_file(path) as file:
+                for batch in file.iter_batches(size, columns=names):
+                    columns = [c.cast(pa.float64(), safe=False) for c in batch.columns]
+                    columns = [c.to_numpy(zero_copy_only=False) for c in columns]
+                    yield np.column_stack(columns) if columns else np.empty((len(batch), 0))
+
+    def blocks(size: int) -> Iterator[pd.DataFrame]:
+        for block in _regrouped(parts(size), size, np.empty((0, len(names)))):
+            yield pd.DataFrame(block, columns=names)
+
+    return Rows(n, blocks)
+
+
+def _open_dataset(X: tf.data.Dataset) -> Rows:
+    spec = X.element_spec
+    rank = getattr(getattr(spec, "shape", None), "rank", None)
+    if rank not in (1, 2):
+        raise ValueError(
+            f"X is a tf.data.Dataset of {spec}; expected rows of shape (n_features,), or batches"
+            " of them, and no labels."
+        )
+    if X.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
+        raise ValueError("X is a tf.data.Dataset that never ends; expected every row once.")
+
+    def blocks(size: int) -> Iterator[np.ndarray]:
+        batches = X.batch(size) if rank == 1 else X
+        yield from _regrouped(batches.as_numpy_iterator(), size, np.empty((0, spec.shape[-1] or 0)))
+
+    return Rows(int(X.cardinality()) if rank == 1 and X.cardinality() >= 0 else None, blocks)
+
+
+def _regrouped(parts: Iterable[np.ndarray], size: int, empty: np.ndarray) -> Iterator[np.ndarray]:
+    """Join and cut arrays so that all but the last have ``size`` rows; ``empty`` for none."""
+    waiting, n, seen, n_features = [], 0, 0, None
+    for part in parts:
+        n_features = part.shape[1] if n_features is None else n_features
+        if part.shape[1] != n_features:
+            raise ValueError(
+                f"X has {part.shape[1]} features from row {seen} on, and {n_features} before."
+            )
+        seen += len(part)
+        while n + len(part) >= size:
+            cut = size - n
+            yield np.concatenate([*waiting, part[:cut]])
+            waiting, n, part = [], 0, part[cut:]
+        waiting.append(part)
+        n += len(part)
+    if n or not seen:
+        yield np.concatenate(waiting or [empty])
+
+
+def checked_blocks(
+    estimator: BaseEstimator,
+    rows: Rows,
+    size: int,
+    *,
+    dtype: Any,
+    reset: bool,
+    min_samples: int = 1,
+) -> Iterator[np.ndarray]:
+    """Give blocks as scikit-learn's ``validate_data`` would give the whole.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose number and names of features are compared, or set.
+    rows : Rows
+        The table.
+    size : int
+        Rows of a block; the last one may have fewer.
+    dtype : dtype or list of dtype
+        To convert to, see ``sklearn.utils.check_array``.
+    reset : bool
+        Whether to set the estimator's features, as in ``fit``.
+    min_samples : int, default=1
+        Fewest rows in all, at most ``size``.
+
+    Yields
+    ------
+    ndarray of shape (rows, n_features)
+        No copy where the block has such a type already.
+
+    Raises
+    ------
+    ValueError
+        As ``validate_data``; NaN and infinity are told with their row.
+    """
+    options = {"dtype": dtype, "ensure_all_finite": False}
+    start = 0
+    for block in rows.blocks(size):
+        if start == 0:
+            block = validate_data(
+                estimator, block, reset=reset, ensure_min_samples=min_samples, **options
+            )
+        else:
+            block = check_array(block, input_name="X", estimator=estimator, **options)
+        _check_finite(block, start)
+        for i in range(0, len(block), size):
+            yield block[i : i + size]
+        start += len(block)
+
+
+def _check_finite(block: np.ndarray, start: int) -> None:
+    with np.errstate(all="ignore"):
+        if np.isfinite(np.sum(block, dtype=np.float64)):
+            return
+    bad = np.argwhere(~np.isfinite(block))
+    if len(bad):
+        row, column = bad[0]
+        what = f"infinity, or a value too large for {block.dtype},"
+        what = "NaN" if np.isnan(block[row, column]) else what
+        raise ValueError(f"X holds {what} in row {start + row}, column {column} (counted from 0).")
+
+
+def read(estimator: BaseEstimator, rows: Rows, size: int, *, min_samples: int) -> np.ndarray:
+    """Read and check a whole table, as ``fit`` needs it.
+
+    Parameters
+    ----------
+    estimator, rows, size, min_samples
+        See :func:`checked_blocks`; the estimator's features are set.
+
+    Returns
+    -------
+    ndarray of shape (n, n_features), float32
+        Where the table is an array of float32, or a memory map of one, it is that itself.
+        Anything else is converted block by block; only what does not tell its number of rows
+        is held twice for a moment.
+    """
+    blocks = checked_blocks(
+        estimator, rows, size, dtype=np.float32, reset=True, min_samples=min_samples
+    )
+    if rows.array is not None and rows.array.dtype == np.float32:
+        for _ in blocks:
+            pass
+        return np.asarray(rows.array)
+    if rows.n is None:
+        return np.concatenate(list(blocks))
+    first = next(blocks)
+    whole = np.empty((rows.n, first.shape[1]), np.float32)
+    start = 0
+    for block in itertools.chain([first], blocks):
+        whole[start : start + len(block)] = block
+        start += len(block)
+    return whole

@@ -1,0 +1,177 @@
+"""Rows come the same from every kind of table, and what is wrong is told by its row."""
+
+import os
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+
+from gaal_alocc.rows import checked_blocks, open_parquet, open_rows, read
+
+X = np.random.default_rng(0).random((50, 3)).astype(np.float32)
+NAMES = ["a", "b", "c"]
+
+
+def parquet(folder, data=X, cuts=(), group=7, names=NAMES):
+    """Files of the rows between the cuts, in row groups."""
+    paths = []
+    for i, part in enumerate(np.split(data, cuts)):
+        paths.append(folder / f"part{i}.parquet")
+        pq.write_table(pa.table(dict(zip(names, part.T))), paths[-1], row_group_size=group)
+    return paths
+
+
+def memory_map(folder, data=X):
+    np.save(folder / "rows.npy", data)
+    return np.load(folder / "rows.npy", mmap_mode="r")
+
+
+KINDS = {
+    "list": lambda folder: X.tolist(),
+    "array": lambda folder: X,
+    "float64": lambda folder: X.astype(float),
+    "Fortran": lambda folder: np.asfortranarray(X),
+    "memory map": memory_map,
+    "DataFrame": lambda folder: pd.DataFrame(X, columns=NAMES),
+    "Parquet": lambda folder: parquet(folder)[0],
+    "Parquet as text": lambda folder: os.fspath(parquet(folder)[0]),
+    "Parquet files": lambda folder: parquet(folder, cuts=(11, 11, 30)),
+    "data set of rows": lambda folder: tf.data.Dataset.from_tensor_slices(X),
+    "data set of batches": lambda folder: tf.data.Dataset.from_tensor_slices(X).batch(9),
+    "data set of unknown length": lambda folder: (
+        tf.data.Dataset.from_tensor_slices(X).filter(lambda x: True).batch(4)
+    ),
+}
+
+
+def blocks_of(table, size, dtype=np.float32):
+    estimator = BaseEstimator()
+    return list(checked_blocks(estimator, open_rows(table), size, dtype=dtype, reset=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(size=st.integers(1, 60))
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_kind_of_table_gives_the_same_blocks(kind, size, tmp_path):
+    blocks = blocks_of(KINDS[kind](tmp_path), size)
+    assert [len(block) for block in blocks[:-1]] == [size] * ((len(X) - 1) // size)
+    np.testing.assert_array_equal(np.concatenate(blocks), X)
+    assert {block.dtype for block in blocks} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_table_is_read_whole(kind, tmp_path):
+    estimator = BaseEstimator()
+    table = KINDS[kind](tmp_path)
+    whole = read(estimator, open_rows(table), 8, min_samples=2)
+    np.testing.assert_array_equal(whole, X)
+    assert whole.dtype == np.float32
+    assert estimator.n_features_in_ == 3
+    named = kind.startswith(("DataFrame", "Parquet"))
+    assert list(getattr(estimator, "feature_names_in_", [])) == (NAMES if named else [])
+    assert np.shares_memory(whole, table) == (kind in ("array", "Fortran", "memory map"))
+
+
+def test_blocks_of_an_array_are_no_copies():
+    assert all(np.shares_memory(block, X) for block in blocks_of(X, 8))
+
+
+def test_a_table_is_read_again_from_its_start(tmp_path):
+    for kind in KINDS:
+        rows = open_rows(KINDS[kind](tmp_path))
+        first, again = (np.concatenate(list(map(np.asarray, rows.blocks(8)))) for _ in "ab")
+        np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_in_the_third_block_is_told_by_its_row(bad, tmp_path):
+    wrong = X.copy()
+    wrong[20, 1] = bad
+    what = "NaN" if np.isnan(bad) else "infinity"
+    tables = [
+        wrong, pd.DataFrame(wrong), memory_map(tmp_path, wrong), parquet(tmp_path, wrong)[0],
+        tf.data.Dataset.from_tensor_slices(wrong),
+    ]  # fmt: skip
+    for table in tables:
+        with pytest.raises(ValueError, match=f"X holds {what}.* in row 20, column 1"):
+            blocks_of(table, 8)
+
+
+def test_a_sum_that_overflows_is_not_taken_for_infinity():
+    large = np.full((50, 3), 1e308)
+    np.testing.assert_array_equal(np.concatenate(blocks_of(large, 8, np.float64)), large)
+    with (
+        pytest.warns(RuntimeWarning, match="overflow"),
+        pytest.raises(ValueError, match="too large for float32, in row 0"),
+    ):
+        blocks_of(large, 8)
+
+
+def test_missing_values_and_integers_in_parquet_are_numbers(tmp_path):
+    table = pa.table({"i": pa.array([1, None, 3]), "b": pa.array([True, False, None])})
+    pq.write_table(table, tmp_path / "t.parquet")
+    (block,) = open_rows(tmp_path / "t.parquet").blocks(8)
+    np.testing.assert_array_equal(block, [[1, 1], [np.nan, 0], [3, np.nan]])
+
+
+def test_columns_may_be_left_out(tmp_path):
+    rows = open_parquet(parquet(tmp_path, cuts=(20,)), leave_out=["b", "label"])
+    assert [list(block) for block in rows.blocks(30)] == [["a", "c"]] * 2
+    assert rows.n == 50
+
+
+def test_files_that_cannot_be_one_table_are_refused(tmp_path):
+    (good,) = parquet(tmp_path)
+    (tmp_path / "other").mkdir()
+    (other,) = parquet(tmp_path / "other", names=["a", "c", "b"])
+    pq.write_table(pa.table({"a": [1.0], "word": ["one"]}), tmp_path / "words.parquet")
+    (tmp_path / "text.parquet").write_text("a,b\n1,2\n")
+    for table, error, message in [
+        (tmp_path / "none.parquet", FileNotFoundError, "none.parquet, but there is no such file"),
+        (tmp_path, IsADirectoryError, "a folder; expected the paths of Parquet files"),
+        (tmp_path / "text.parquet", ValueError, "text.parquet, which is no Parquet file"),
+        (tmp_path / "words.parquet", ValueError, "column 'word' of .* holds string; expected num"),
+        ([good, other], ValueError, r"has the columns \['a', 'c', 'b'\]; expected \['a', 'b'"),
+    ]:
+        with pytest.raises(error, match=message):
+            open_rows(table)
+
+
+def test_data_sets_that_are_no_tables_are_refused():
+    rows = tf.data.Dataset.from_tensor_slices(X)
+    for table, message in [
+        (tf.data.Dataset.from_tensor_slices((X, X[:, 0])), "expected rows of shape"),
+        (tf.data.Dataset.range(5), "expected rows of shape"),
+        (rows.repeat(), "never ends"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            open_rows(table)
+    ragged = tf.data.Dataset.from_generator(
+        lambda: iter([X[:, :2], X[:, :2], X]), output_signature=tf.TensorSpec((None, None))
+    )
+    for size in (30, 50):
+        with pytest.raises(ValueError, match="X has 3 features from row 100 on, and 2 before"):
+            blocks_of(ragged, size)
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"gaal-alocc\[parquet\]"):
+        open_rows(tmp_path / "some.parquet")
+
+
+def test_no_rows_are_refused(tmp_path):
+    none = X[:0]
+    (path,) = parquet(tmp_path, none)
+    for table in (none, pd.DataFrame(none), path, tf.data.Dataset.from_tensor_slices(none)):
+        with pytest.raises(ValueError, match="0 sample"):
+            blocks_of(table, 8)

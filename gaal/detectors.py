@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from gaal import networks, training
+from gaal_alocc import distribution
 from gaal_alocc.checkpoints import open_checkpoints
 
 FILE_FORMAT = 1
@@ -67,7 +68,7 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-class _GAAL(OutlierMixin, BaseEstimator):
+class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     """What SOGAAL and MOGAAL share: all but the networks and the update."""
 
     _algorithm: ClassVar[training.Algorithm]
@@ -87,6 +88,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         "discriminator_bias": [Interval(Real, None, None, closed="neither")],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -140,9 +142,10 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN or infinity, fewer than two rows or no features, if y holds -1
-            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", or
-            if k sub-generators cannot share the batch. Other labels that allow no AUC draw a
-            warning. If the snapshot to resume is of other data, parameters or versions; the
+            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", if
+            k sub-generators or the replicas cannot share the batch, or if ``strategy`` is one
+            that cannot train, or cannot with a checkpoint_dir. Other labels that allow no AUC
+            draw a warning. If the snapshot to resume is of other data, parameters or versions; the
             message names every difference.
         TypeError
             If callbacks holds something else.
@@ -159,7 +162,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ConvergenceWarning
             If the losses do not stay finite.
         """
-        with _unchanged_on_failure(self):
+        with _unchanged_on_failure(self), distribution.scope(self.strategy):
             return self._fit(
                 X,
                 y,
@@ -192,16 +195,18 @@ class _GAAL(OutlierMixin, BaseEstimator):
 
         n, n_features = X.shape
         batch_size = min(self.batch_size, n)
+        distribution.check_snapshots(checkpointing["folder"])
+        distribution.shares(batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
         n_batches = n // batch_size
         n_epochs = 3 * self.stop_epochs if self.epochs is None else self.epochs
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
-        seed = check_random_state(self.random_state).randint(2**31)
+        seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
         checkpoints = open_checkpoints(
             estimator=self,
             data={"X": X, "y": is_outlier},
             seed=seed,
-            free=("contamination",),
+            free=("contamination", "strategy"),
             **checkpointing,
         )
         if checkpoints is not None:
@@ -246,7 +251,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             checkpoints=checkpoints,
             generators=(order_rng, noise_rng),
-            verbose=self.verbose,
+            verbose=self.verbose if distribution.is_chief() else 0,
         )
         if not np.isfinite(history.to_numpy()).all():
             bad = history.index[~np.isfinite(history).all(axis=1)][0]
@@ -341,7 +346,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         path : str or path-like
             A zip archive: ``detector.json`` (parameters), ``generator.keras``,
             ``discriminator.keras`` and ``history.csv``. It appears whole or not at all. A
-            ``random_state`` that is not an int is not kept.
+            ``random_state`` that is not an int is not kept, nor is a ``strategy`` that is
+            not a name.
 
         Raises
         ------
@@ -357,6 +363,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
+        if isinstance(params["strategy"], tf.distribute.Strategy):
+            params["strategy"] = None
         names = getattr(self, "feature_names_in_", None)
         settings = {
             "format": FILE_FORMAT,
@@ -483,6 +491,12 @@ class SOGAAL(_GAAL):
         Updates that one call of a TensorFlow graph runs. 1 trains by ``train_on_batch``, as
         the published program does, with the same numbers within float error. "auto" picks
         a length, and XLA where the run is long enough to pay for its compilation.
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
+        Devices to train on. Every batch is divided over them, and the result is one device's
+        within float error. "mirrored": all GPUs of this machine. "multiworker": the machines
+        of the environment's TF_CONFIG, on each of which the same program runs on the same
+        data; the first one's seed counts. None: the current strategy,
+        ``tf.distribute.get_strategy()``, or none.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and noise: same seed, same numbers.
     verbose : int, default=0
@@ -543,6 +557,7 @@ class SOGAAL(_GAAL):
         discriminator_bias=0.0,
         contamination="auto",
         steps_per_execution="auto",
+        strategy=None,
         random_state=None,
         verbose=0,
     ):
@@ -560,6 +575,7 @@ class SOGAAL(_GAAL):
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
         self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -599,6 +615,8 @@ class MOGAAL(_GAAL):
         See :class:`SOGAAL`.
     steps_per_execution : int or "auto", default="auto"
         See :class:`SOGAAL`.
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
+        See :class:`SOGAAL`. The quantiles are of all rows whatever the devices.
     random_state : int, RandomState instance or None, default=None
         See :class:`SOGAAL`.
     verbose : int, default=0
@@ -659,6 +677,7 @@ class MOGAAL(_GAAL):
         discriminator_bias=0.0,
         contamination="auto",
         steps_per_execution="auto",
+        strategy=None,
         random_state=None,
         verbose=0,
     ):
@@ -677,6 +696,7 @@ class MOGAAL(_GAAL):
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
         self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 

@@ -61,6 +61,17 @@ def build_parser() -> argparse.ArgumentParser:
     train = _add_command(commands, "train", "train on one class of images", _train)
     network = _add_training(train)
     network.add_argument(
+        "--strategy",
+        choices=("mirrored", "multiworker"),
+        help="train on all GPUs of this machine, or on the machines of TF_CONFIG",
+    )
+    network.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="train on the first N GPUs, or on the CPU in N parts where there are none",
+    )
+    network.add_argument(
         "--checkpoint_dir", help="keep the weights of every epoch here, and snapshots of the run"
     )
     network.add_argument(
@@ -266,7 +277,9 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     _check_training(args)
-    with _staged_folder(args.output) as folder:
+    chief = _distribute(args)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_staged_folder(args.output)) if chief else None
         images = _load(args, _check_size(args), args.c_dim)
         split = _split(images, args)
         _say(args, images.DESCR)
@@ -275,7 +288,12 @@ def _train(args: argparse.Namespace) -> None:
         from alocc.detector import ALOCC
         from alocc.protocols import all_scores
 
-        detector = ALOCC(**_params(args), random_state=args.seed, verbose=0 if args.quiet else 1)
+        detector = ALOCC(
+            **_params(args),
+            strategy=args.strategy,
+            random_state=args.seed,
+            verbose=0 if args.quiet else 1,
+        )
         callbacks = []
         if args.tensorboard is not None:
             from alocc.tensorboard import TensorBoard
@@ -288,6 +306,8 @@ def _train(args: argparse.Namespace) -> None:
             checkpoint_every=args.checkpoint_every,
             resume=args.resume,
         )
+        if folder is None:
+            return
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
 
@@ -299,6 +319,16 @@ def _train(args: argparse.Namespace) -> None:
         _write_settings(args, images, split, detector, aucs, folder)
     used = f"epoch {detector.epoch_} used, results in {args.output}"
     print(f"{_auc_line(aucs, split)} ({used})" if aucs else f"trained; {used}")
+
+
+def _distribute(args: argparse.Namespace) -> bool:
+    """Set up --strategy and --devices, and tell whether this process writes the results."""
+    if args.strategy is None and args.devices is None:
+        return True
+    from gaal_alocc import distribution
+
+    args.strategy = distribution.from_command_line(args.strategy, args.devices, args.tensorboard)
+    return distribution.is_chief(args.strategy)
 
 
 def _params(args: argparse.Namespace) -> dict:

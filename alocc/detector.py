@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from alocc import networks, training
 from alocc.datasets import add_noise, to_unit
+from gaal_alocc import distribution
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
 FILE_FORMAT = 1
@@ -72,7 +73,7 @@ def _pixels(X: np.ndarray) -> np.ndarray:
     return to_unit(X).astype(keras.config.floatx(), copy=False)
 
 
-class ALOCC(OutlierMixin, BaseEstimator):
+class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     """Adversarially learned one-class classifier for images.
 
     R, an encoder and decoder, learns to reconstruct clean images of one class from noisy
@@ -127,6 +128,13 @@ class ALOCC(OutlierMixin, BaseEstimator):
         Updates that one call of a TensorFlow graph runs, at most an epoch. 1 trains by
         ``train_on_batch``, as the published program does, with the same numbers within
         float error. "auto" takes as many as have their images in 16 MiB.
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
+        Devices to train on. Every batch is divided over them, and the result is one device's
+        within float error: batch normalisation sees the whole batch, and gradients are
+        clipped after they are added up. "mirrored": all GPUs of this machine. "multiworker":
+        the machines of the environment's TF_CONFIG, on each of which the same program runs on
+        the same images; the first one's seed counts. None: the current strategy,
+        ``tf.distribute.get_strategy()``, or none.
     random_state : int, RandomState instance or None, default=None
         Seeds weights and noise: same seed, same numbers (on a GPU after
         ``tf.config.experimental.enable_op_determinism()``).
@@ -181,6 +189,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
         "select_epoch": [StrOptions({"min_reconstruction", "last"})],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -203,6 +212,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
         select_epoch="min_reconstruction",
         contamination="auto",
         steps_per_execution="auto",
+        strategy=None,
         random_state=None,
         verbose=0,
     ):
@@ -221,6 +231,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
         self.select_epoch = select_epoch
         self.contamination = contamination
         self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -281,9 +292,10 @@ class ALOCC(OutlierMixin, BaseEstimator):
         ValueError
             If X has another rank, images of different sizes, smaller than 16 x 16 or with
             other than 1 or 3 channels, fewer of them than a batch, pixels outside of [0, 1],
-            NaN, or another type than uint8 and float. If the snapshot to resume is of other
-            data, parameters or versions, the message naming every difference, or the weights
-            of one of its epochs are damaged or missing.
+            NaN, or another type than uint8 and float; if the replicas cannot share a batch, or
+            ``strategy`` is one that cannot train, or cannot with a checkpoint_dir. If the
+            snapshot to resume is of other data, parameters or versions, the message naming
+            every difference, or the weights of one of its epochs are damaged or missing.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -298,6 +310,10 @@ class ALOCC(OutlierMixin, BaseEstimator):
         UserWarning
             If a snapshot is damaged, and the one before it taken.
         """
+        with distribution.scope(self.strategy):
+            return self._fit(X, callbacks, checkpoint_dir, checkpoint_every, resume)
+
+    def _fit(self, X, callbacks, checkpoint_dir, checkpoint_every, resume) -> Self:
         X = _check_images(X)
         image_shape = X.shape[1:]
         networks.check_image_shape(image_shape)
@@ -306,6 +322,8 @@ class ALOCC(OutlierMixin, BaseEstimator):
                 f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
                 " would be full. Expected more images, or a smaller batch_size."
             )
+        distribution.check_snapshots(checkpoint_dir)
+        distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
         X = _pixels(X)
         for callback in callbacks:
             if not isinstance(callback, keras.callbacks.Callback):
@@ -313,7 +331,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
                     f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
                 )
 
-        seed = check_random_state(self.random_state).randint(2**31)
+        seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
         checkpoints = open_checkpoints(
             checkpoint_dir,
             self,
@@ -321,7 +339,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
             seed=seed,
             every=checkpoint_every,
             resume=resume,
-            free=("contamination", "score", "select_epoch"),
+            free=("contamination", "score", "select_epoch", "strategy"),
         )
         if checkpoints is not None:
             seed = checkpoints.seed
@@ -366,7 +384,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             on_epoch=keep_weights,
             checkpoints=checkpoints,
-            verbose=self.verbose,
+            verbose=self.verbose if distribution.is_chief() else 0,
         )
         if not np.isfinite(history.to_numpy()).all():
             bad = history.index[~np.isfinite(history).all(axis=1)][0]
@@ -374,7 +392,7 @@ class ALOCC(OutlierMixin, BaseEstimator):
                 f"The losses are not finite from update {bad} on. Use a smaller learning rate"
                 f" than learning_rate={self.learning_rate}.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
         self.generator_, self.discriminator_ = models.generator, models.discriminator
@@ -553,13 +571,16 @@ class ALOCC(OutlierMixin, BaseEstimator):
         path : path-like
             A zip archive: ``detector.json`` (parameters), ``R.keras`` and ``D.keras`` (the
             models of the epoch in use, without optimizer) and ``history.csv``. It appears
-            whole or not at all. A ``random_state`` that is not an int is not kept.
+            whole or not at all. A ``random_state`` that is not an int is not kept,
+            nor is a ``strategy`` that is not a name.
         """
         check_is_fitted(self)
         path = Path(path)
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
+        if isinstance(params["strategy"], tf.distribute.Strategy):
+            params["strategy"] = None
         settings = {
             "format": FILE_FORMAT,
             "class": type(self).__name__,

@@ -11,6 +11,8 @@ import math
 import keras
 from keras import ops
 
+from gaal_alocc import distribution
+
 
 @keras.saving.register_keras_serializable(package="alocc")
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -24,7 +26,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     so that the first batch replaces the initial 0 and 1 altogether. The variance enters twice
     corrected, by m / (m - 1) in TensorFlow's kernel and by m / (m - (1 + epsilon)) in Keras,
-    for m = rows * height * width.
+    for m = rows * height * width. Where a batch is divided over replicas, its statistics are
+    those of the whole.
 
     Parameters
     ----------
@@ -63,9 +66,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=False)
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         axes = [axis for axis in range(x.ndim) if axis != self.axis % x.ndim]
-        mean, variance = ops.moments(x, axes)
+        mean, variance, m = distribution.moments(x, axes)
         if self.track_statistics and self.trainable:
-            m = ops.cast(ops.size(x) // x.shape[self.axis], x.dtype)
             self._track(mean, variance * (m / (m - 1)) * (m / (m - (1 + self.epsilon))))
         outputs = ops.batch_normalization(
             x, mean, variance, self.axis, offset=self.beta, scale=self.gamma, epsilon=self.epsilon

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from alocc import keras2
+from gaal_alocc import distribution
 
 DECODERS = ("upsampling", "transpose")
 MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
@@ -44,6 +46,11 @@ class Ingredients:
     frozen_statistics: str
 
 
+def batch_normalization(name: str) -> keras.layers.BatchNormalization:
+    """Keras's own; where a batch is divided over replicas, with the statistics of the whole."""
+    return keras.layers.BatchNormalization(synchronized=tf.distribute.has_strategy(), name=name)
+
+
 FIDELITIES = {
     "published": Ingredients(
         generator_normalization=keras2.BatchNormalization,
@@ -55,8 +62,8 @@ FIDELITIES = {
         frozen_statistics="batch",
     ),
     "corrected": Ingredients(
-        generator_normalization=keras.layers.BatchNormalization,
-        discriminator_normalization=keras.layers.BatchNormalization,
+        generator_normalization=batch_normalization,
+        discriminator_normalization=batch_normalization,
         optimizer=keras.optimizers.RMSprop,
         loss=keras.losses.BinaryCrossentropy,
         frozen_statistics="moving",
@@ -372,7 +379,8 @@ def compile_models(
     schedule = keras.optimizers.schedules.InverseTimeDecay(
         np.float64(learning_rate), decay_steps=1, decay_rate=decay
     )
-    optimizer = ingredients.optimizer(schedule, clipvalue=clipvalue)
+    make_optimizer = distribution.clipping_the_sum(ingredients.optimizer)
+    optimizer = make_optimizer(schedule, clipvalue=clipvalue)
     # It must know the weights of both before either trains.
     optimizer.build(
         networks.discriminator.trainable_variables + networks.generator.trainable_variables
@@ -391,5 +399,7 @@ def compile_models(
         keras.ops.zeros((1, *model.output_shape[1:]))
         for model in (networks.generator, networks.discriminator)
     ]
-    networks.adversarial_model.compute_loss(y=outputs, y_pred=outputs)
-    networks.adversarial_model.reset_metrics()
+    with keras.StatelessScope():  # which keeps the value of nothing
+        networks.adversarial_model.compute_loss(y=outputs, y_pred=outputs)
+    for model in (networks.discriminator, networks.adversarial_model):
+        distribution.divide_batches(model)

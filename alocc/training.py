@@ -15,6 +15,7 @@ import pandas as pd
 import tensorflow as tf
 
 from alocc.networks import Networks
+from gaal_alocc import distribution
 from gaal_alocc.checkpoints import Checkpoints
 
 Step = Callable[[keras.Model, tf.Tensor, object], dict]
@@ -46,7 +47,7 @@ def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple
         In the order of ``LOSSES``; those of R are of its second step.
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
-    fake = networks.generator(z, training=False)
+    fake = distribution.by_rows(lambda z: networks.generator(z, training=False), z)
     d_loss_real = train(networks.discriminator, x, ones)["loss"]
     d_loss_fake = train(networks.discriminator, fake, zeros)["loss"]
     train(networks.adversarial_model, z, [x, ones])
@@ -69,7 +70,7 @@ def train_on_batch(model: keras.Model, x: tf.Tensor, y) -> dict:
 def train_step(model: keras.Model, x: tf.Tensor, y) -> dict:
     """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
     model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
-    return model.train_step((x, y))
+    return distribution.run_step(model.train_step, x, y)
 
 
 def by_batch(networks: Networks) -> Callable:

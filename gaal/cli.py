@@ -47,6 +47,17 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     add = parser.add_argument
     add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
     add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add(
+        "--strategy",
+        choices=("mirrored", "multiworker"),
+        help="train on all GPUs of this machine, or on the machines of TF_CONFIG",
+    )
+    add(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="train on the first N GPUs, or on the CPU in N parts where there are none",
+    )
     add("--checkpoint_dir", metavar="DIR", help="folder for snapshots of the run")
     add(
         "--checkpoint_every",
@@ -243,10 +254,22 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     args = _parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        if args.strategy is not None or args.devices is not None:
+            from gaal_alocc import distribution
+
+            args.strategy = distribution.from_command_line(
+                args.strategy, args.devices, args.tensorboard
+            )
+            if not distribution.is_chief(args.strategy):  # who writes, and shows progress
+                args.output, args.quiet = None, True
         with _staging(args.output) if args.output is not None else nullcontext() as aside:
             data = _load(args.path, args.data_home)
 
-            params = {**_params(args), "random_state": args.seed}
+            params = {
+                **_params(args),
+                "strategy": args.strategy,
+                "random_state": args.seed,
+            }
             detector = _detector_class(name)(**params, verbose=0 if args.quiet else 1)
             if not args.quiet:
                 print(

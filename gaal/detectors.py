@@ -32,7 +32,7 @@ from sklearn.utils.validation import (
 )
 
 from gaal import networks, stopping, training
-from gaal_alocc import rows
+from gaal_alocc import distribution, rows
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 
 FILE_FORMAT = 1
@@ -71,7 +71,7 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-class _GAAL(OutlierMixin, BaseEstimator):
+class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     """What SOGAAL and MOGAAL share: all but the networks and the update."""
 
     _algorithm: training.Algorithm
@@ -91,6 +91,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         "discriminator_bias": [Interval(Real, None, None, closed="neither")],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -148,11 +149,12 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN or infinity, fewer than two rows or no features, or is a file or
-            data set that is no table of numbers, if y holds -1
-            (scikit-learn's outlier, here ambiguous) or other words than "nor" and "out", if
-            k sub-generators cannot share the batch, or if stop_epochs="auto" finds no answer.
-            Other labels that allow no AUC draw a warning. If the snapshot to resume is of other
-            data, parameters or versions; the message names every difference.
+            data set that is no table of numbers, if y holds -1 (scikit-learn's outlier, here
+            ambiguous) or other words than "nor" and "out", if k sub-generators or the replicas
+            cannot share the batch, if stop_epochs="auto" finds no answer, or if ``strategy`` is
+            one that cannot train, or cannot with a checkpoint_dir. Other labels that allow no
+            AUC draw a warning. If the snapshot to resume is of other data, parameters or
+            versions; the message names every difference.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -168,7 +170,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         ConvergenceWarning
             If the losses do not stay finite.
         """
-        with _unchanged_on_failure(self):
+        with _unchanged_on_failure(self), distribution.scope(self.strategy):
             return self._fit(
                 X,
                 y,
@@ -199,14 +201,17 @@ class _GAAL(OutlierMixin, BaseEstimator):
                 stacklevel=4,
             )
 
+        distribution.check_snapshots(checkpointing["folder"])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        distribution.shares(min(self.batch_size, len(X)), replicas)
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
-        seed = check_random_state(self.random_state).randint(2**31)
+        seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
         checkpoints = open_checkpoints(
             estimator=self,
             data={"X": X, "y": is_outlier},
             seed=seed,
-            free=("contamination",),
+            free=("contamination", "strategy"),
             **checkpointing,
         )
         if checkpoints is not None:
@@ -299,7 +304,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             checkpoints=checkpoints,
             generators=(order_rng, noise_rng),
-            verbose=self.verbose,
+            verbose=self.verbose if distribution.is_chief() else 0,
         )
         return gan, history
 
@@ -308,7 +313,7 @@ class _GAAL(OutlierMixin, BaseEstimator):
         n_updates, longest = PROBE_UPDATES
         while True:
             n_epochs = math.ceil(n_updates / (n // min(self.batch_size, n)))
-            if self.verbose:
+            if self.verbose and distribution.is_chief():
                 print(f'stop_epochs="auto": {n_epochs} epochs without stopping')
             _, history = run(n_epochs, n_epochs, whether_stop=False)
             loss = history["generator_loss"].to_numpy()
@@ -428,7 +433,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         path : str or path-like
             A zip archive: ``detector.json`` (parameters), ``generator.keras``,
             ``discriminator.keras`` and ``history.csv``. It appears whole or not at all. A
-            ``random_state`` that is not an int is not kept.
+            ``random_state`` that is not an int is not kept, nor is a ``strategy`` that is
+            not a name.
 
         Raises
         ------
@@ -444,6 +450,8 @@ class _GAAL(OutlierMixin, BaseEstimator):
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
+        if isinstance(params["strategy"], tf.distribute.Strategy):
+            params["strategy"] = None
         names = getattr(self, "feature_names_in_", None)
         settings = {
             "format": FILE_FORMAT,
@@ -577,6 +585,12 @@ class SOGAAL(_GAAL):
         Updates that one call of a TensorFlow graph runs. 1 trains by ``train_on_batch``, as
         the published program does, with the same numbers within float error. "auto" picks
         a length, and XLA where the run is long enough to pay for its compilation.
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
+        Devices to train on. Every batch is divided over them, and the result is one device's
+        within float error. "mirrored": all GPUs of this machine. "multiworker": the machines
+        of the environment's TF_CONFIG, on each of which the same program runs on the same
+        data; the first one's seed counts. None: the current strategy,
+        ``tf.distribute.get_strategy()``, or none.
     random_state : int, RandomState instance or None, default=None
         Seeds weights, shuffling and noise: same seed, same numbers.
     verbose : int, default=0
@@ -639,6 +653,7 @@ class SOGAAL(_GAAL):
         discriminator_bias=0.0,
         contamination="auto",
         steps_per_execution="auto",
+        strategy=None,
         random_state=None,
         verbose=0,
     ):
@@ -656,6 +671,7 @@ class SOGAAL(_GAAL):
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
         self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 
@@ -699,6 +715,8 @@ class MOGAAL(_GAAL):
         and the same in every update (all, where there are no more).
     steps_per_execution : int or "auto", default="auto"
         See :class:`SOGAAL`.
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
+        See :class:`SOGAAL`. The quantiles are of all rows whatever the devices.
     random_state : int, RandomState instance or None, default=None
         See :class:`SOGAAL`.
     verbose : int, default=0
@@ -760,6 +778,7 @@ class MOGAAL(_GAAL):
         contamination="auto",
         quantile_sample_size=None,
         steps_per_execution="auto",
+        strategy=None,
         random_state=None,
         verbose=0,
     ):
@@ -779,6 +798,7 @@ class MOGAAL(_GAAL):
         self.contamination = contamination
         self.quantile_sample_size = quantile_sample_size
         self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
         self.random_state = random_state
         self.verbose = verbose
 

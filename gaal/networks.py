@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from gaal_alocc import distribution
+
 DTYPE = "float32"  # of the published programs, whatever Keras's default is set to
 DISCRIMINATOR_INITS = ("published", "lecun_normal", "glorot_normal", "glorot_uniform")
 
@@ -42,7 +44,10 @@ class SummedSubGeneratorLoss(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true, y_pred):
-        return ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1)
+        losses = ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1)
+        # Keras does it to losses that are means only: the replicas' gradients are added up.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return losses if replicas == 1 else losses / replicas
 
 
 @keras.saving.register_keras_serializable(package="gaal")
@@ -56,6 +61,8 @@ class SubGeneratorLoss(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         losses = ops.mean(clipped_binary_crossentropy(y_true, y_pred), axis=1)
+        if sample_weight is not None:
+            losses = losses * sample_weight
         self.last.assign(ops.cast(losses, DTYPE))
 
     def result(self):
@@ -99,6 +106,11 @@ class GAN:
     generator: keras.Model
     discriminator: keras.Model
     combine_model: CombineModel
+
+
+def batch_axis(model: keras.Model) -> int:
+    """Along which axis the model's input is a batch: 1 behind stacked sub-generators, else 0."""
+    return model.input_shape.index(None)
 
 
 def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
@@ -340,6 +352,8 @@ def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: f
         gan.combine_model.compile(
             optimizer,
             loss=SummedSubGeneratorLoss(),
-            metrics=[SubGeneratorLoss(gan.generator.input_shape[0])],
+            weighted_metrics=[SubGeneratorLoss(gan.generator.input_shape[0])],
             jit_compile=False,
         )
+    for model in (gan.discriminator, gan.combine_model):
+        distribution.divide_batches(model, batch_axis(model))

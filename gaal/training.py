@@ -7,6 +7,7 @@ traced into a graph that runs many updates a call with the same models' ``train_
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from gaal.networks import GAN
+from gaal.networks import GAN, batch_axis
+from gaal_alocc import distribution
 from gaal_alocc.checkpoints import Checkpoints
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
@@ -32,7 +34,11 @@ XLA_NUMBERS = 2**14
 
 
 def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
-    """D(x) of all rows, shape (n,), a block of rows at a time."""
+    """D(x) of all rows, shape (n,): every replica a share of them, a block at a time."""
+    return distribution.by_rows(functools.partial(_discriminate, discriminator), X)
+
+
+def _discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
     n = X.shape[0]
     if n <= SCORE_BLOCK:
         return tf.reshape(discriminator(X), (-1,))
@@ -225,13 +231,13 @@ def test_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
 def train_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
     """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
     model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
-    return model.train_step((x, y))
+    return distribution.run_step(model.train_step, x, y, batch_axis(model))
 
 
 def test_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
     """Evaluate a model of which nothing trains any more, by the second door."""
     model.reset_metrics()
-    return model.test_step((x, y))
+    return distribution.run_step(model.test_step, x, y, batch_axis(model))
 
 
 def by_batch(gan: GAN, algorithm: Algorithm, X: tf.Tensor, score_epochs: bool) -> Callable:
@@ -425,7 +431,9 @@ def plan_execution(
     steps = steps_per_execution
     if steps_per_execution == "auto":
         steps = 1000
-        jit_compile = total >= XLA_UPDATES and k * batch_size * n_features <= XLA_NUMBERS
+        small = k * batch_size * n_features <= XLA_NUMBERS
+        # XLA does not compile for several devices.
+        jit_compile = total >= XLA_UPDATES and small and not tf.distribute.has_strategy()
     steps = max(1, min(steps, NOISE_BYTES // bytes_per_update, total))
     if steps < batches_per_epoch:
         return Execution(1, steps, jit_compile)

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -436,6 +437,58 @@ def alocc(turns: int, n_updates: int = 8) -> list[dict]:
     ]
 
 
+def distribution(turns: int) -> list[dict]:
+    """Compare an update on one device, two logical ones and two processes on this machine.
+
+    All share the machine's cores, so that nothing can become faster: what is measured is the
+    cost of dividing, and how much of it is communication.
+    """
+    script = Path(__file__).with_name("distribution_worker.py")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [str(server.getsockname()[1]) for server in servers]
+    for server in servers:
+        server.close()
+    sides = {
+        "1 device": [[]],
+        "2 logical devices": [["--devices", "2"]],
+        "2 processes": [["--worker", str(i), "--ports", *ports] for i in range(2)],
+    }
+    measured = {}
+    for side, processes in sides.items():
+        running = [
+            subprocess.Popen(
+                [sys.executable, script, "--turns", str(turns), *arguments],
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+            for arguments in processes
+        ]
+        outputs = [process.communicate()[0] for process in running]
+        if any(process.returncode for process in running):
+            raise RuntimeError(f"the processes that time {side} failed")
+        measured[side] = json.loads(outputs[0].splitlines()[-1])
+    rows = []
+    for side, algorithms in measured.items():
+        for name, row in algorithms.items():
+            alone = measured["1 device"][name]["update_s"]
+            sent = 1000 * row.get("communication_s", 0)
+            rows.append(
+                {
+                    "figure": f"{name}, {side}: one update",
+                    "update_ms": 1000 * row["update_s"],
+                    "communication_ms": sent,
+                    "updates_a_second": 1 / row["update_s"],
+                    "throughput_of_one_device": alone / row["update_s"],
+                    "messages": row["messages"] if sent else 0,
+                    "kB_sent": row["bytes"] / 1000 if sent else 0.0,
+                    "goal": "none: to know",
+                }
+            )
+    return rows
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the chosen figures, print a table, write the JSON."""
     figures = {
@@ -448,6 +501,7 @@ def main(argv: list[str] | None = None) -> int:
         "memory": lambda args: memory(args.rows),
         "parquet": lambda args: parquet(10 * args.rows),
         "alocc": lambda args: alocc(args.turns),
+        "distribution": lambda args: distribution(args.turns),
     }
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(figures))

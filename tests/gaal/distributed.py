@@ -1,0 +1,121 @@
+"""Fits on several devices beside fits on one: a process of its own, as TensorFlow starts once.
+
+python distributed.py mirrored DEVICES, or multiworker INDEX PORT PORT. The last line printed is
+the result, in JSON.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gaal import MOGAAL, SOGAAL
+from gaal_alocc import distribution
+
+X = np.random.default_rng(0).random((110, 3), dtype=np.float32)
+Y = np.arange(110) < 11
+BATCH = 37  # not to be divided evenly by 2 or 4
+# Rates so large that a wrong gradient shows.
+SETTINGS = {"stop_epochs": 2, "batch_size": BATCH, "lr_d": 0.3, "lr_g": 0.3, "random_state": 0}
+
+
+def fit(name, door, strategy=None, y=Y, **settings):
+    settings = {**SETTINGS, "steps_per_execution": door, "strategy": strategy, **settings}
+    detector = SOGAAL(**settings) if name == "SOGAAL" else MOGAAL(k=4, **settings)
+    return detector.fit(X, y)
+
+
+def difference(one, other):
+    """Largest of the histories, weights and scores."""
+    pairs = [
+        (one.history_, other.history_),
+        (one.score_samples(X), other.score_samples(X)),
+        *zip(one.combine_model_.get_weights(), other.combine_model_.get_weights()),
+    ]
+    return max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)))) for a, b in pairs)
+
+
+@contextlib.contextmanager
+def rows_seen():
+    """How many rows come to the steps of the combined model, replica by replica."""
+    seen, step = [], keras.Model.train_step
+
+    def spy(self, data):
+        if self.name == "combine_model":
+            seen.append(data[0].shape[-2])
+        return step(self, data)
+
+    with mock.patch.object(keras.Model, "train_step", spy):
+        yield seen
+
+
+def mutations():
+    """Wrong ways to distribute, each of which must show in the numbers."""
+    reduce_gradients = keras.optimizers.Optimizer._all_reduce_sum_gradients
+
+    def twice(self, pairs):
+        return [(2 * gradient, variable) for gradient, variable in reduce_gradients(self, pairs)]
+
+    optimizer = keras.optimizers.Optimizer
+    return {
+        "shares not weighted": mock.patch.object(distribution, "weights", return_value=None),
+        "gradients not summed": mock.patch.object(
+            optimizer, "_all_reduce_sum_gradients", lambda self, pairs: pairs
+        ),
+        "gradients summed twice": mock.patch.object(optimizer, "_all_reduce_sum_gradients", twice),
+    }
+
+
+def mirrored(devices):
+    distribution.use_devices(devices)
+    result = {}
+    for name in ("SOGAAL", "MOGAAL"):
+        one = fit(name, "auto")
+        for door in (1, "auto"):
+            with rows_seen() as seen:
+                result[f"{name} {door}"] = difference(one, fit(name, door, "mirrored"))
+            result[f"{name} {door} rows"] = seen
+    for wrong, mutation in mutations().items():
+        with mutation:
+            result[wrong] = difference(one, fit("MOGAAL", "auto", "mirrored"))
+
+    def whole(x, axis=0):
+        return distribution.per_replica([x] * devices)
+
+    # What Keras does with a batch. The numbers are right, and nothing is won.
+    with mock.patch.object(distribution, "divide", whole), rows_seen() as seen:
+        fit("SOGAAL", "auto", "mirrored", y=None)
+    result["batch not divided rows"] = seen
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        result["of one replica"] = difference(one, fit("MOGAAL", "auto"))
+    return result
+
+
+def multiworker(index, *ports):
+    workers = [f"127.0.0.1:{port}" for port in ports]
+    os.environ["TF_CONFIG"] = json.dumps(
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": int(index)}}
+    )
+    distribution.resolve("multiworker")
+    result = {"chief": distribution.is_chief("multiworker")}
+    for name, door in (("SOGAAL", 1), ("SOGAAL", "auto"), ("MOGAAL", "auto")):
+        detector = fit(name, door, "multiworker")
+        result[f"{name} {door}"] = difference(fit(name, door), detector)
+    # A seed of its own on each: the first one's counts.
+    detector = fit("SOGAAL", "auto", "multiworker", random_state=None, verbose=1)
+    result["scores"] = detector.score_samples(X).tolist()
+    try:
+        SOGAAL(strategy="multiworker").fit(X + 0.01 * int(index))
+    except ValueError as error:
+        result["error"] = str(error)
+    return result
+
+
+if __name__ == "__main__":
+    run = {"mirrored": lambda n: mirrored(int(n)), "multiworker": multiworker}[sys.argv[1]]
+    print(json.dumps(run(*sys.argv[2:])))

@@ -1,0 +1,174 @@
+"""Several devices, and several processes, give one device's result."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+
+from gaal import SOGAAL
+from gaal_alocc import distribution
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("distributed.py")
+EQUAL = 2e-5  # float32's error over the few updates of a run; what is wrong lies far above it
+WRONG = 1e-3
+
+
+def start(script, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_CONFIG", None)
+    return subprocess.Popen(
+        [sys.executable, script, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return json.loads(out.splitlines()[-1]), out
+
+
+def free_ports(count):
+    with_ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in with_ports]
+    for server in with_ports:
+        server.close()
+    return ports
+
+
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.slow), 4])
+def mirrored(request):
+    result, _ = finish(start(SCRIPT, "mirrored", request.param))
+    return request.param, result
+
+
+@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL"])
+@pytest.mark.parametrize("door", [1, "auto"])
+def test_logical_devices_give_one_device_s_result(mirrored, name, door):
+    assert mirrored[1][f"{name} {door}"] < EQUAL
+
+
+@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL"])
+@pytest.mark.parametrize("door", [1, "auto"])
+def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, door):
+    devices, result = mirrored
+    assert sorted(set(result[f"{name} {door} rows"])) == sorted(
+        set(distribution.shares(37, devices))
+    )
+
+
+def test_a_batch_that_is_not_divided_is_noticed(mirrored):
+    assert set(mirrored[1]["batch not divided rows"]) == {37}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["shares not weighted", "gradients not summed", "gradients summed twice"]
+)
+def test_a_wrong_sum_is_noticed(mirrored, wrong):
+    assert not mirrored[1][wrong] < WRONG
+
+
+def test_a_strategy_of_one_replica_gives_the_same_result(mirrored):
+    assert mirrored[1]["of one replica"] < EQUAL
+
+
+def test_two_processes_give_one_s_result_and_agree_on_seed_and_data():
+    ports = free_ports(2)
+    results = [finish(p) for p in [start(SCRIPT, "multiworker", i, *ports) for i in range(2)]]
+    (chief, shown), (other, hidden) = results
+    assert chief["chief"]
+    assert not other["chief"]
+    for run in ("SOGAAL 1", "SOGAAL auto", "MOGAAL auto"):
+        assert max(chief[run], other[run]) < EQUAL
+    assert chief["scores"] == other["scores"]
+    assert "epoch" in shown
+    assert "epoch" not in hidden
+    assert "not the same on all workers" in chief["error"]
+    assert "not the same on all workers" in other["error"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "replicas", "expected"),
+    [(500, 3, [167, 167, 166]), (500, 4, [125] * 4), (367, 2, [184, 183]), (3, 3, [1, 1, 1])],
+)
+def test_shares_are_as_even_as_it_goes(rows, replicas, expected):
+    assert distribution.shares(rows, replicas) == expected
+
+
+def test_fewer_rows_than_replicas_are_refused():
+    with pytest.raises(ValueError, match="2 rows cannot be divided over 3 replicas"):
+        distribution.shares(2, 3)
+
+
+def test_a_single_device_needs_no_strategy():
+    assert distribution.resolve("mirrored") is tf.distribute.get_strategy()
+    assert distribution.resolve(None) is tf.distribute.get_strategy()
+
+
+def test_none_is_the_current_strategy():
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        assert distribution.resolve(None) is strategy
+
+
+def test_the_cluster_must_be_named(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match="TF_CONFIG"):
+        distribution.resolve("multiworker")
+
+
+def test_a_strategy_that_does_not_mirror_is_refused():
+    with pytest.raises(ValueError, match="MirroredStrategy"):
+        SOGAAL(strategy=tf.distribute.experimental.CentralStorageStrategy()).fit(np.eye(3))
+
+
+def test_devices_of_several_kinds_are_refused(monkeypatch):
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    devices = ("/device:CPU:0", "/device:GPU:0")
+    monkeypatch.setattr(strategy, "_extended", SimpleNamespace(worker_devices=devices))
+    with pytest.raises(ValueError, match="devices of one kind"):
+        distribution.resolve(strategy)
+
+
+def test_memory_grows_on_every_gpu(monkeypatch):
+    grown = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda *gpu: grown.append(gpu))
+    distribution.resolve(None)
+    assert grown == [("GPU:0", True), ("GPU:1", True)]
+
+
+def test_the_first_gpus_are_used(monkeypatch):
+    visible = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *gpus: visible.append(gpus))
+    distribution.use_devices(1)
+    assert visible == [(["GPU:0"], "GPU")]
+    with pytest.raises(ValueError, match="devices is 3, but this machine has 2 GPUs"):
+        distribution.use_devices(3)
+    with pytest.raises(ValueError, match="devices is 0"):
+        distribution.use_devices(0)
+
+
+def test_a_clone_shares_the_strategy_and_a_file_does_not_keep_it(tmp_path):
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    detector = SOGAAL(1, epochs=1, strategy=strategy, random_state=0)
+    assert clone(detector).strategy is strategy
+    detector.fit(np.eye(4)).save(tmp_path / "detector.zip")
+    loaded = SOGAAL.load(tmp_path / "detector.zip")
+    assert loaded.strategy is None
+    np.testing.assert_array_equal(
+        loaded.score_samples(np.eye(4)), detector.score_samples(np.eye(4))
+    )

@@ -651,7 +651,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
 def _uncompiled(model: keras.Model) -> keras.Model:
     """Copy a model without its optimizer, which holds the other model's variables too."""
-    copy = keras.models.clone_model(model)
+    copy = type(model).from_config(model.get_config())  # clone_model compiles where it can
     copy.set_weights(model.get_weights())
     return copy
 

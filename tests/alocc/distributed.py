@@ -38,7 +38,7 @@ def difference(one, other):
 
 
 def of_its_share(x, axes):
-    count = keras.ops.cast(np.prod([x.shape[axis] for axis in axes]), x.dtype)
+    count = keras.ops.cast(keras.ops.size(x) // x.shape[-1], x.dtype)
     return *keras.ops.moments(x, axes), count
 
 

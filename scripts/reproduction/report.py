@@ -23,11 +23,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+import gaal_alocc
 from reproduction import verdicts
 from reproduction.target import Outcome, Plan, Target
 
 DPI = 110
-PACKAGES = ("gaal-alocc", "tensorflow", "keras", "numpy", "scikit-learn")
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 PROTOCOL = (
     "Every AUC of GAAL is the published protocol's: measured on the training data, its labels used"
     " for nothing else. It does not tell how the detector does on new data."
@@ -41,13 +42,8 @@ MARKS = {verdicts.REPRODUCED: "good", verdicts.DIFFERS: "bad", verdicts.CANNOT: 
 
 def versions() -> dict[str, str]:
     """Find the versions that the numbers depend on."""
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    ours = {"gaal-alocc": gaal_alocc.__version__, "Python": platform.python_version()}
+    return ours | {name: metadata.version(name) for name in PACKAGES}
 
 
 def identity(plan: Plan) -> dict:
@@ -82,9 +78,10 @@ def is_kept(target: Target, plan: Plan, output: Path) -> bool:
 def read(folder: Path) -> dict | None:
     """Read a finished target, None where there is none."""
     try:
-        return json.loads((folder / "result.json").read_text())
+        result = json.loads((folder / "result.json").read_text())
     except FileNotFoundError:
         return None
+    return {**result, "summary": summary(result["comparisons"])}
 
 
 def store(
@@ -98,7 +95,6 @@ def store(
         "settings": target.settings,
         "plan": identity(plan),
         "verdict": verdicts.overall(outcome.comparisons),
-        "summary": summary(outcome.comparisons),
         "comparisons": [vars(comparison) for comparison in outcome.comparisons],
         "notes": outcome.notes,
         "data": outcome.data,
@@ -156,12 +152,14 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def summary(comparisons: list[verdicts.Comparison]) -> str:
-    """Say in a line how many comparisons hold, and what the first of them is in numbers."""
-    judged = [c for c in comparisons if c.verdict != verdicts.CANNOT]
-    good = sum(c.verdict == verdicts.REPRODUCED for c in judged)
-    count = f"{good} of {len(judged)} hold; " if judged else ""
-    return f"{count}{comparisons[0].what}: {comparisons[0].ours}"
+def summary(comparisons: list[dict]) -> str:
+    """Say in a line how many comparisons hold, and the first that does not, or the first."""
+    judged = [c for c in comparisons if c["verdict"] != verdicts.CANNOT]
+    wrong = [c for c in judged if c["verdict"] == verdicts.DIFFERS]
+    count = f"{len(judged) - len(wrong)} of {len(judged)} hold; " if judged else ""
+    shown = (wrong or comparisons)[0]
+    beside = f", published {shown['published']}" if wrong else ""
+    return f"{count}{shown['what']}: {shown['ours']}{beside}"
 
 
 def write(targets: Iterable[Target], output: Path) -> list[dict]:
@@ -289,6 +287,7 @@ figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
 figcaption, .small { font-size: .85rem; opacity: .8; }
 .scroll { overflow-x: auto; }
+.scroll td { min-width: 6rem; }
 table { border-collapse: collapse; font-size: .9rem; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line);
          vertical-align: top; }

@@ -41,6 +41,7 @@ RIGHT = ["published 1", "published auto", "corrected 1", "corrected auto"]
 WRONG_WAYS = ["statistics of a share", "shares not weighted", "shares of a gradient clipped"]
 
 
+@pytest.mark.slow
 def test_two_logical_devices_give_one_device_s_result_and_a_wrong_one_is_noticed():
     result = finish(start("mirrored", 2, "published auto", WRONG_WAYS[0]))
     assert result["published auto"] < EQUAL

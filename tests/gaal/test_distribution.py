@@ -84,6 +84,7 @@ def test_a_strategy_of_one_replica_gives_the_same_result(mirrored):
     assert mirrored[1]["of one replica"] < EQUAL
 
 
+@pytest.mark.slow
 def test_two_processes_give_one_s_result_and_agree_on_seed_and_data():
     ports = free_ports(2)
     results = [finish(p) for p in [start(SCRIPT, "multiworker", i, *ports) for i in range(2)]]

@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from files import write_aside
+
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
 SETTINGS = {
     "published": {"fidelity": "published"},
@@ -26,16 +28,6 @@ LAST_UPDATES = 10  # whose mean is the reconstruction loss at the end of an epoc
 RUN = ["experiment", "digit", "seed"]
 SCORE_LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
 PAPER_CURVES = {"d_rx": "D(R(X))", "d_x": "D(X)"}
-
-
-def write(path: Path, save) -> None:
-    """Write a file aside by ``save(path)``, then rename it."""
-    aside = path.with_name(f".unfinished-{path.name}")
-    try:
-        save(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------
@@ -123,7 +115,7 @@ def collect(path: Path, wanted: list[tuple], images):
             continue
         rows = run(*key, images)
         table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
-        write(path, lambda aside, table=table: table.to_csv(aside, index=False))
+        write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
         used = rows[rows["chosen"]] if "chosen" in rows else rows
         means = used.groupby("score")["auc"].mean()
         text = ", ".join(f"{SCORE_LABELS[s]} {means[s]:.3f}" for s in SCORE_LABELS)
@@ -236,7 +228,7 @@ def draw(table, path: Path) -> None:
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     for rule, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
         plots.plot_f1_by_outlier_share(table[table["threshold"] == rule], ax=ax)
-    write(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
 # ---------------------------------------------------------------------------------------
@@ -292,7 +284,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     command = " ".join(["python scripts/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)])
     path = args.output / "summary.md"
-    write(path, lambda aside: aside.write_text(summary(table, command)))
+    write_aside(path, lambda aside: aside.write_text(summary(table, command)))
     print(f"{path} written")
     return 0
 

@@ -25,6 +25,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from files import write_aside
+
 
 def seconds(work: Callable[[], object]) -> float:
     """Wall time of one call."""
@@ -532,9 +534,8 @@ def main(argv: list[str] | None = None) -> int:
             note = f" [{row['note']}]" if row.get("note") else ""
             goal = f"  (goal {row['goal']})" if row["goal"] else ""
             print(f"{row['figure']:<58} {values}{goal}{note}", flush=True)
-        aside = args.json.with_name(f".unfinished-{args.json.name}")
-        aside.write_text(json.dumps(rows, indent=1) + "\n")
-        os.replace(aside, args.json)
+        text = json.dumps(rows, indent=1) + "\n"
+        write_aside(args.json, lambda aside, text=text: aside.write_text(text))
     return 0
 
 

@@ -23,6 +23,7 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
 import pandas as pd  # noqa: E402
+from files import write_aside  # noqa: E402
 from porting import tables  # noqa: E402
 from porting.methods import (  # noqa: E402
     IMAGE_SETS,
@@ -59,16 +60,6 @@ def departures() -> list[str]:
         names.append(f"{algorithm}+")
         names += [f"{algorithm}+{d}" for d in DEPARTURES if algorithm in DEPARTURES[d].algorithms]
     return names + ["+".join([algorithm, *port]) for algorithm, port in PORTS.values()]
-
-
-def write(path: Path, save) -> None:
-    """Write a file aside by ``save(path)``, then rename it."""
-    aside = path.with_name(f".unfinished-{path.name}")
-    try:
-        save(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def plan(names: list[str], data: list[str], args) -> tuple[list[Problem], dict[tuple, dict]]:
@@ -170,7 +161,7 @@ def collect(
                     continue
                 rows = pd.DataFrame(rows)
                 table = rows if table is None else pd.concat([table, rows], ignore_index=True)
-                write(path, lambda aside, table=table: table.to_csv(aside, index=False))
+                write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
                 done += 1
                 show(rows, done, len(runs))
         except BaseException:
@@ -283,8 +274,10 @@ def main(argv: list[str] | None = None) -> int:
         ["python scripts/compare_ports.py", *(sys.argv[1:] if argv is None else argv)]
     )
     text = tables.summary(table, command, [problem.source for problem in problems])
-    write(args.output / "summary.md", lambda aside: aside.write_text(text))
-    write(args.output / "auc.png", lambda aside: tables.draw(table).savefig(aside, format="png"))
+    write_aside(args.output / "summary.md", lambda aside: aside.write_text(text))
+    write_aside(
+        args.output / "auc.png", lambda aside: tables.draw(table).savefig(aside, format="png")
+    )
     print(f"{args.output / 'summary.md'} written")
     return 0
 

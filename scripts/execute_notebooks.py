@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from files import write_aside
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -106,12 +107,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"execute_notebooks: {path}: {error}", file=sys.stderr)
             failed = True
             continue
-        aside = path.with_name(f".unfinished-{path.name}")
-        try:
-            nbformat.write(notebook, aside)
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        write_aside(path, lambda aside, notebook=notebook: nbformat.write(notebook, aside))
         size = path.stat().st_size / 1000
         print(f"{path.name}: {time.perf_counter() - start:.0f} s, {size:.0f} kB")
     return int(failed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -39,24 +40,32 @@ def run_piece(run: Callable[..., dict], arguments: dict) -> dict:
     return result
 
 
-def run_target(target: Target, plan: Plan, jobs: int, command: str, output: Path) -> None:
-    """Run all pieces of a target, spread over processes, and store what it shows."""
+def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> None:
+    """Run the pieces of all targets, spread over processes, and store each target when it is done.
+
+    One queue for all of them: no process waits for the last piece of a target, nor for figures.
+    """
     import keras
     from joblib import Parallel, delayed
 
+    pieces = {target.name: target.pieces(plan) for target in targets}
+    queue = [delayed(run_piece)(t.run, piece) for t in targets for piece in pieces[t.name]]
     start = time.perf_counter()
-    pieces = target.pieces(plan)
-    print(f"{target.name}: {target.title}, {len(pieces)} runs", flush=True)
-    results = []
-    progress = keras.utils.Progbar(len(pieces), unit_name="run") if pieces else None
-    made = Parallel(n_jobs=min(jobs, len(pieces) or 1), return_as="generator")(
-        delayed(run_piece)(target.run, piece) for piece in pieces
-    )
-    for result in made:
-        results.append(result)
-        progress.update(len(results), finalize=len(results) == len(pieces))
-    outcome = target.show(plan, results)
-    report.store(target, plan, outcome, command, time.perf_counter() - start, output)
+    with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(queue)) as made:
+        for target in targets:
+            expected = len(pieces[target.name])
+            print(f"{target.name}: {target.title}, {expected} runs", flush=True)
+            progress = keras.utils.Progbar(expected, unit_name="run") if expected else None
+            results = []
+            for result in itertools.islice(made, expected):
+                results.append(result)
+                progress.update(len(results), finalize=len(results) == expected)
+            outcome = target.show(plan, results)
+            now = time.perf_counter()
+            redo = report.command(target, plan)
+            report.store(target, plan, outcome, redo, now - start, output)
+            report.write(TARGETS.values(), output)
+            start = now
 
 
 def published_files(plan: Plan) -> None:
@@ -165,13 +174,14 @@ def main(argv: list[str] | None = None) -> int:
         published_files(plan)
         args.output.mkdir(parents=True, exist_ok=True)
         targets = [TARGETS[name] for name in args.names or TARGETS]
+        wanted = []
+        for target in targets:
+            if not args.force and report.is_kept(target, plan, args.output):
+                print(f"{target.name}: kept")
+            else:
+                wanted.append(target)
         with cluster(args.dask):
-            for target in targets:
-                if not args.force and report.is_kept(target, plan, args.output):
-                    print(f"{target.name}: kept")
-                    continue
-                run_target(target, plan, args.jobs, report.command(target, plan), args.output)
-                report.write(TARGETS.values(), args.output)
+            run_targets(wanted, plan, args.jobs, args.output)
         stored = report.write(TARGETS.values(), args.output)
     except (OSError, ValueError) as error:
         print(f"reproduce: {error}", file=sys.stderr)

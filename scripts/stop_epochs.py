@@ -13,19 +13,11 @@ import time
 import warnings
 from pathlib import Path
 
+from files import write_aside
+
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "stop_epochs"
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")
 RUN = ["algorithm", "data_set", "seed"]
-
-
-def write(path: Path, save) -> None:
-    """Write a file aside by ``save(path)``, then rename it."""
-    aside = path.with_name(f".unfinished-{path.name}")
-    try:
-        save(aside)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def published(algorithm: str, name: str) -> tuple[dict, int]:
@@ -82,7 +74,7 @@ def collect(path: Path, wanted: list[tuple], data_home: str | None):
         row = run(*key, data_home)
         rows.append(row)
         table = pd.DataFrame(rows)
-        write(path, lambda aside, table=table: table.to_csv(aside, index=False))
+        write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
         print(
             "{}/{} {} {} seed {}:".format(number, len(wanted), *key),
             "published {published} AUC {published_auc:.3f}, auto {auto} AUC {auto_auc:.3f}".format(
@@ -142,7 +134,7 @@ def draw(losses: dict, path: Path) -> None:
     axes[0, 0].legend(fontsize="x-small")
     for ax in axes[-1]:
         ax.set_xlabel("update", fontsize="small")
-    write(path, lambda aside: figure.savefig(aside, format="png", dpi=80))
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=80))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -179,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
                 loss = loss_without_stopping(
                     algorithm, name, args.seeds[0], longest, args.data_home
                 )
-                write(path, loss.to_csv)
+                write_aside(path, loss.to_csv)
             losses[algorithm, name] = pd.read_csv(path)["generator_loss"].to_numpy()
         draw(losses, args.output / "loss.png")
     except (OSError, ValueError) as error:
@@ -188,7 +180,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstop_epochs: interrupted; call again to go on", file=sys.stderr)
         return 130
-    write(args.output / "summary.md", lambda aside: aside.write_text(summary(table)))
+    write_aside(args.output / "summary.md", lambda aside: aside.write_text(summary(table)))
     print(summary(table))
     return 0
 

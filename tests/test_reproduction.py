@@ -1,11 +1,13 @@
 """scripts/reproduce.py: what it runs, keeps, judges and writes."""
 
+import dataclasses
 import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -126,13 +128,40 @@ def test_the_report_names_everything_one_needs_to_redo_it(reproduce, monkeypatch
 
 
 def test_processes_give_what_one_process_gives(reproduce, monkeypatch, tmp_path):
-    with_targets(monkeypatch, reproduce, small())
+    with_targets(monkeypatch, reproduce, small("one"), small("two"))
     tables = []
     for jobs in ("1", "2"):
         output = tmp_path / jobs
         assert reproduce.main(["--output", str(output), "--jobs", jobs]) == 0
-        tables.append((output / "small" / "a-table.csv").read_text())
+        tables.append([(output / n / "a-table.csv").read_text() for n in ("one", "two")])
     assert tables[0] == tables[1]
+    assert tables[0][0] == tables[0][1] == "value,sum\n0,0.0\n1,0.0\n2,1.0\n3,3.0\n"
+
+
+def test_a_free_process_goes_on_with_the_next_target(reproduce, monkeypatch, tmp_path):
+    """The first target waits for what the second one's piece leaves."""
+    mark = tmp_path / "mark"
+
+    def wait(value):
+        for _ in range(600):
+            if mark.exists():
+                return piece(value)
+            time.sleep(0.1)
+        raise TimeoutError
+
+    def leave(value):
+        mark.touch()
+        return piece(value)
+
+    one_piece = {"pieces": lambda plan: [{"value": 3}]}
+    with_targets(
+        monkeypatch,
+        reproduce,
+        dataclasses.replace(small("first", wait), **one_piece),
+        dataclasses.replace(small("second", leave), **one_piece),
+    )
+    assert reproduce.main(["--output", str(tmp_path), "--jobs", "2"]) == 0
+    assert (tmp_path / "first" / "result.json").exists()
 
 
 def test_a_dask_cluster_runs_the_pieces(reproduce, monkeypatch, tmp_path):

@@ -460,10 +460,10 @@ def show_post_keras(plan: Plan, runs: list[dict]) -> Outcome:
 
 
 def datasets_of(plan: Plan) -> list[str]:
-    """List the data sets that the plan can read."""
+    """List the twelve data sets, or the one that needs no download."""
     from gaal.datasets import PUBLISHED as SETS
 
-    return list(SETS) if plan.full and plan.gaal_home is not None else ["WDBC", "onecluster"]
+    return list(SETS) if plan.full and plan.gaal_home is not None else ["WDBC"]
 
 
 def datasets_pieces(plan: Plan) -> list[dict]:

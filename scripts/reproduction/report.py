@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
+from files import write_aside
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -169,9 +170,7 @@ def write(targets: Iterable[Target], output: Path) -> list[dict]:
         ("index.html", page(results, output)),
         ("index.md", text_of(results, output)),
     ):
-        aside = output / f".unfinished-{name}"
-        aside.write_text(text)
-        os.replace(aside, output / name)
+        write_aside(output / name, lambda path, text=text: path.write_text(text))
     return results
 
 
@@ -211,7 +210,7 @@ def facts(result: dict) -> list[tuple[str, str]]:
         ("Settings", result["settings"]),
         ("Seeds", f"{result['plan']['seeds']}, from 0; fewer where the table says so"),
         ("Versions", ", ".join(f"{name} {v}" for name, v in result["versions"].items())),
-        ("Time", f"{result['seconds']:.0f} s"),
+        ("Time", f"{result['seconds']:.0f} s more of the run's wall time"),
     ]
 
 

@@ -247,8 +247,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         X,
         y=None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
-        checkpoint_dir: str | os.PathLike | None = None,
         *,
+        checkpoint_dir: str | os.PathLike | None = None,
         checkpoint_every: int | str = "auto",
         resume: bool = False,
     ) -> Self:

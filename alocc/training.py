@@ -123,7 +123,9 @@ def fused(networks: Networks, batch_size: int) -> Callable:
             losses = losses.write(i, tf.stack(update(networks, train_step, x[i], z[i])))
         return losses.stack()
 
-    return execute
+    # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.
+    graph = execute.get_concrete_function()
+    return lambda x, z: graph(tf.constant(x, dtype), tf.constant(z, dtype))
 
 
 def updates_per_execution(

@@ -39,7 +39,9 @@ class InterruptAt(keras.callbacks.Callback):
 
 def interrupted(detector, folder, epoch=2):
     with pytest.raises(Interruption):
-        clone(detector).fit(X, None, [InterruptAt(epoch)], folder, checkpoint_every=1)
+        clone(detector).fit(
+            X, None, [InterruptAt(epoch)], checkpoint_dir=folder, checkpoint_every=1
+        )
     return clone(detector)
 
 
@@ -83,7 +85,7 @@ def test_a_finished_run_is_not_trained_again_and_more_epochs_go_on(finished, who
     for file in finished.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     short = clone(DETECTOR).set_params(epochs=3, select_epoch="min_reconstruction")
-    short.fit(X, None, [InterruptAt(0)], tmp_path, resume=True)
+    short.fit(X, None, [InterruptAt(0)], checkpoint_dir=tmp_path, resume=True)
     assert len(short.history_) == 3 * 2
     longer = clone(DETECTOR).fit(X, checkpoint_dir=tmp_path, resume=True)
     assert_same(whole, longer)

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 from unittest import mock
 
 import keras
@@ -15,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from gaal import MOGAAL, SOGAAL
+from gaal.tensorboard import TensorBoard
 from gaal_alocc import distribution
 
 X = np.random.default_rng(0).random((110, 3), dtype=np.float32)
@@ -71,6 +73,23 @@ def mutations():
     }
 
 
+class Interruption(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 3:
+            raise InterruptedError
+
+
+def resumed(first, second):
+    """Break training off under one strategy and end it under another."""
+    detector = MOGAAL(k=4, **SETTINGS, strategy=first)
+    with tempfile.TemporaryDirectory() as folder:
+        board = TensorBoard(f"{folder}/board", detector, X)
+        with contextlib.suppress(InterruptedError):
+            detector.fit(X, Y, [board, Interruption()], checkpoint_dir=folder, checkpoint_every=2)
+        assert os.listdir(f"{folder}/board/train")
+        return detector.set_params(strategy=second).fit(X, Y, checkpoint_dir=folder, resume=True)
+
+
 def mirrored(devices):
     distribution.use_devices(devices)
     result = {}
@@ -80,6 +99,8 @@ def mirrored(devices):
             with rows_seen() as seen:
                 result[f"{name} {door}"] = difference(one, fit(name, door, "mirrored"))
             result[f"{name} {door} rows"] = seen
+    result["resumed on one device"] = difference(one, resumed("mirrored", None))
+    result["resumed on several devices"] = difference(one, resumed(None, "mirrored"))
     for wrong, mutation in mutations().items():
         with mutation:
             result[wrong] = difference(one, fit("MOGAAL", "auto", "mirrored"))
@@ -103,9 +124,10 @@ def multiworker(index, *ports):
     )
     distribution.resolve("multiworker")
     result = {"chief": distribution.is_chief("multiworker")}
-    for name, door in (("SOGAAL", 1), ("SOGAAL", "auto"), ("MOGAAL", "auto")):
-        detector = fit(name, door, "multiworker")
-        result[f"{name} {door}"] = difference(fit(name, door), detector)
+    for name in ("SOGAAL", "MOGAAL"):
+        for door in (1, "auto"):
+            detector = fit(name, door, "multiworker")
+            result[f"{name} {door}"] = difference(fit(name, door), detector)
     # A seed of its own on each: the first one's counts.
     detector = fit("SOGAAL", "auto", "multiworker", random_state=None, verbose=1)
     result["scores"] = detector.score_samples(X).tolist()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.base import clone
@@ -84,6 +85,30 @@ def test_a_strategy_of_one_replica_gives_the_same_result(mirrored):
     assert mirrored[1]["of one replica"] < EQUAL
 
 
+@pytest.mark.parametrize("on", ["one device", "several devices"])
+def test_a_run_goes_on_with_another_number_of_devices(mirrored, on):
+    assert mirrored[1][f"resumed on {on}"] < EQUAL
+
+
+@pytest.mark.slow
+def test_the_command_divides_over_devices_too(tmp_path):
+    program = "import sys; from gaal import cli; sys.exit(cli.mo_gaal(sys.argv[1:]))"
+    arguments = ["--path", "WDBC", "--k", "3", "--stop_epochs", "2", "--seed", "0", "--output"]
+    histories = []
+    for devices in ([], ["--devices", "2"]):
+        folder = tmp_path / str(len(devices))
+        process = subprocess.run(
+            [sys.executable, "-c", program, *arguments, folder, *devices],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        histories.append(pd.read_csv(folder / "history.csv"))
+    np.testing.assert_allclose(*histories, atol=EQUAL)
+    assert len(histories[0]) == 6
+
+
 @pytest.mark.slow
 def test_two_processes_give_one_s_result_and_agree_on_seed_and_data():
     ports = free_ports(2)
@@ -91,7 +116,7 @@ def test_two_processes_give_one_s_result_and_agree_on_seed_and_data():
     (chief, shown), (other, hidden) = results
     assert chief["chief"]
     assert not other["chief"]
-    for run in ("SOGAAL 1", "SOGAAL auto", "MOGAAL auto"):
+    for run in ("SOGAAL 1", "SOGAAL auto", "MOGAAL 1", "MOGAAL auto"):
         assert max(chief[run], other[run]) < EQUAL
     assert chief["scores"] == other["scores"]
     assert "epoch" in shown

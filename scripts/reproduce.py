@@ -2,7 +2,8 @@
 
 --quick needs no download: WDBC is rebuilt from scikit-learn, onecluster is a synthetic
 look-alike, and scikit-learn's digits stand in for MNIST. --full takes the published files, from
---data-home or downloaded, and ten seeds. Finished targets are kept and skipped on the next run.
+--data-home or downloaded, and ten seeds (some targets fewer: the report says how many). Finished
+targets are kept and skipped on the next run; a quick run leaves those of a full one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ REPORTS = Path(__file__).resolve().parent.parent / "reports"
 TARGETS = {target.name: target for target in [*gaal.TARGETS, *alocc.TARGETS]}
 
 
-def run_piece(run: Callable[..., dict], arguments: dict) -> dict:
-    """Run one piece of a target in a process of its own, on one core.
+def run_piece(run: Callable[..., dict], arguments: dict) -> dict | str:
+    """Run one piece of a target in a process of its own, on one core; return what went wrong.
 
     One thread each, however many processes there are: the last digits of a sum depend on the
     number of threads, and training amplifies them.
@@ -35,22 +36,27 @@ def run_piece(run: Callable[..., dict], arguments: dict) -> dict:
     with contextlib.suppress(RuntimeError):  # the second piece finds TensorFlow started
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    result = run(**arguments)
+    try:
+        result = run(**arguments)
+    except Exception as error:  # raised here, it would end the runs of other targets
+        told = ", ".join(f"{name} {value}" for name, value in arguments.items())
+        return f"{told}: {type(error).__name__}: {error}"
     keras.utils.clear_session()  # joblib starts a process anew that keeps growing
     return result
 
 
-def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> None:
+def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> list[str]:
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
+    Returns what went wrong, a line a target that is not stored.
     """
     import keras
     from joblib import Parallel, delayed
 
     pieces = {target.name: target.pieces(plan) for target in targets}
     queue = [delayed(run_piece)(t.run, piece) for t in targets for piece in pieces[t.name]]
-    start = time.perf_counter()
+    start, wrong = time.perf_counter(), []
     with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(queue)) as made:
         for target in targets:
             expected = len(pieces[target.name])
@@ -60,15 +66,20 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> N
             for result in itertools.islice(made, expected):
                 results.append(result)
                 progress.update(len(results), finalize=len(results) == expected)
+            failed = [result for result in results if isinstance(result, str)]
+            if failed:
+                wrong.append(f"{target.name}, {failed[0]}")
+                continue
             outcome = target.show(plan, results)
             now = time.perf_counter()
-            redo = report.command(target, plan)
-            report.store(target, plan, outcome, redo, now - start, output)
+            seeds = sorted({piece["seed"] for piece in pieces[target.name] if "seed" in piece})
+            report.store(target, plan, outcome, seeds, now - start, output)
             report.write(TARGETS.values(), output)
             start = now
+    return wrong
 
 
-def published_files(plan: Plan) -> None:
+def published_files(targets: list[Target], plan: Plan) -> None:
     """Refuse a plan whose files are not there before anything is trained.
 
     Raises
@@ -80,7 +91,14 @@ def published_files(plan: Plan) -> None:
     """
     from gaal import datasets
 
-    if plan.gaal_home is not None:  # WDBC is rebuilt where it is not there
+    if plan.full and any(
+        "mnist" in piece and piece["mnist"] is None for t in targets for piece in t.pieces(plan)
+    ):
+        raise FileNotFoundError(
+            f"{plan.data_home / 'mnist.npz'} is not there; ALOCC's targets need it"
+        )
+    # WDBC is rebuilt where it is not there.
+    if plan.gaal_home is not None and any(target in gaal.TARGETS for target in targets):
         for name in datasets.PUBLISHED if plan.full else ("onecluster",):
             datasets.load_dataset(name, data_home=plan.gaal_home, download=False)
 
@@ -171,17 +189,18 @@ def main(argv: list[str] | None = None) -> int:
         if args.full and data_home is None:
             data_home = download()
         plan = Plan(args.full, args.seeds, data_home)
-        published_files(plan)
-        args.output.mkdir(parents=True, exist_ok=True)
         targets = [TARGETS[name] for name in args.names or TARGETS]
+        published_files(targets, plan)
+        args.output.mkdir(parents=True, exist_ok=True)
         wanted = []
         for target in targets:
-            if not args.force and report.is_kept(target, plan, args.output):
-                print(f"{target.name}: kept")
+            kept = "" if args.force else report.kept(target, plan, args.output)
+            if kept:
+                print(f"{target.name}: {kept}")
             else:
                 wanted.append(target)
         with cluster(args.dask):
-            run_targets(wanted, plan, args.jobs, args.output)
+            wrong = run_targets(wanted, plan, args.jobs, args.output)
         stored = report.write(TARGETS.values(), args.output)
     except (OSError, ValueError) as error:
         print(f"reproduce: {error}", file=sys.stderr)
@@ -193,7 +212,9 @@ def main(argv: list[str] | None = None) -> int:
         if result["name"] in {target.name for target in targets}:
             print(f"  {result['verdict']:20} {result['title']}: {result['summary']}")
     print(f"{args.output / 'index.html'} written in {time.perf_counter() - start:.0f} s")
-    return 0
+    for line in wrong:
+        print(f"reproduce: {line}", file=sys.stderr)
+    return 2 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -109,6 +109,44 @@ def test_what_is_finished_survives_an_interrupt(reproduce, monkeypatch, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "index.html", "index.md"]
 
 
+def test_a_run_that_fails_costs_its_own_target_only(reproduce, monkeypatch, tmp_path, capsys):
+    def slow(value):
+        time.sleep(0.2)  # until the runs of the second have failed
+        return piece(value)
+
+    def fail(value):
+        raise RuntimeError("broken")
+
+    targets = small("first", slow), small("second", fail), small("third")
+    with_targets(monkeypatch, reproduce, *targets)
+    for jobs in ("1", "2"):
+        output = tmp_path / jobs
+        assert reproduce.main(["--output", str(output), "--jobs", jobs]) == 2
+        assert "second, value 0: RuntimeError: broken" in capsys.readouterr().err
+        stored = sorted(path.name for path in output.iterdir())
+        assert stored == ["first", "index.html", "index.md", "third"]
+
+
+def test_a_quick_run_leaves_what_a_full_one_made(reproduce, monkeypatch, tmp_path, capsys):
+    with_targets(monkeypatch, reproduce, small("one"), small("two"))
+    arguments = ["--output", str(tmp_path), "--jobs", "1", "--data-home", str(tmp_path)]
+    assert reproduce.main([*arguments, "one", "--full"]) == 0
+    assert reproduce.main(arguments) == 0
+    assert "one: kept, of --full; --force replaces it" in capsys.readouterr().out
+    assert "--full in 1 of 2" in (tmp_path / "index.md").read_text()
+    assert reproduce.main([*arguments, "--force"]) == 0
+    assert "; --quick," in (tmp_path / "index.md").read_text()
+
+
+def test_other_versions_make_a_target_anew(reproduce, monkeypatch, tmp_path, capsys):
+    with_targets(monkeypatch, reproduce, small())
+    arguments = ["--output", str(tmp_path), "--jobs", "1"]
+    assert reproduce.main(arguments) == 0
+    monkeypatch.setattr(report, "versions", lambda: {"gaal-alocc": "0"})
+    assert reproduce.main(arguments) == 0
+    assert "kept" not in capsys.readouterr().out
+
+
 def test_the_report_names_everything_one_needs_to_redo_it(reproduce, monkeypatch, tmp_path):
     with_targets(monkeypatch, reproduce, small())
     reproduce.main(["--output", str(tmp_path), "--jobs", "1", "--seeds", "2"])
@@ -194,6 +232,13 @@ def test_a_missing_published_file_is_named_before_anything_runs(
     arguments = ["--data-home", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]
     assert reproduce.main(arguments) == 2
     assert "onecluster" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_run_asks_for_mnist_before_anything_runs(reproduce, tmp_path, capsys):
+    arguments = ["--full", "--data-home", str(tmp_path), "--output", str(tmp_path / "out")]
+    assert reproduce.main([*arguments, "alocc-figure6"]) == 2
+    assert "mnist.npz is not there" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -297,19 +342,32 @@ def test_bad_numbers_do_not_reproduce_a_table(name):
     assert outcome.tables
 
 
-@pytest.mark.parametrize("name", ["post-figure2", "post-figure3"])
-def test_targets_without_training_are_reproduced(name):
-    assert TARGETS[name].pieces(QUICK) == []
-    outcome = TARGETS[name].show(QUICK, [])
+def test_the_logarithms_are_those_of_the_post():
+    assert TARGETS["post-figure2"].pieces(QUICK) == []
+    outcome = TARGETS["post-figure2"].show(QUICK, [])
     assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
 
 
-def test_other_points_are_not_the_published_scatter(monkeypatch):
+def test_other_points_are_not_the_published_scatter(monkeypatch, tmp_path):
+    plan = dataclasses.replace(QUICK, data_home=tmp_path)
     data = gaal.load("onecluster", None)
-    data.data, data.target = data.data[:900] + 0.1, data.target[:900]
     monkeypatch.setattr(gaal, "load", lambda name, home: data)
-    outcome = TARGETS["post-figure3"].show(QUICK, [])
+    outcome = TARGETS["post-figure3"].show(plan, [])
+    assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
+    data.data, data.target = data.data[:900] + 0.1, data.target[:900]
+    outcome = TARGETS["post-figure3"].show(plan, [])
     assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
+
+
+def test_points_made_to_be_like_the_published_ones_are_not_judged():
+    outcome = TARGETS["post-figure3"].show(QUICK, [])
+    assert verdicts.overall(outcome.comparisons) == verdicts.CANNOT
+    runs = [flat("SO-GAAL", {"stop_epochs": 1000, "generator_bias": 1.0})]
+    said = report.summary(
+        [vars(c) for c in TARGETS["post-figure4"].show(QUICK, runs).comparisons],
+        TARGETS["post-figure4"].show(QUICK, runs).stand_in,
+    )
+    assert "hold on synthetic points like the published ones" in said
 
 
 def test_small_pieces_of_gaal_run_and_show():
@@ -326,9 +384,9 @@ def test_small_pieces_of_gaal_run_and_show():
         assert 0 <= seen["auc"] <= 1
     unstopped = gaal.unstopped(
         algorithm="SO-GAAL",
-        **{**short, "parameters": {"stop_epochs": 150, "whether_stop": False}},
+        **{**short, "parameters": {"stop_epochs": 150}},
     )
-    assert unstopped["loss"].shape == (450,)
+    assert unstopped["loss"].shape == (gaal.RECORD,)
     assert 100 < unstopped["suggested"] < 400
     for method in ("LOF", "kNN", "IsolationForest"):
         assert gaal.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95

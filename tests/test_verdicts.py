@@ -69,7 +69,13 @@ def test_our_own_numbers_reproduce_themselves(ours):
     band = (min(ours), float(np.median(ours)), max(ours))
     assert verdicts.median_in_band("", ours, band).verdict == verdicts.REPRODUCED
     assert verdicts.ranges_overlap("", ours, band).verdict == verdicts.REPRODUCED
-    assert verdicts.same_distribution("", ours, ours).verdict == verdicts.REPRODUCED
+    assert verdicts.same_distribution("", ours, ours).verdict != verdicts.DIFFERS
+
+
+def test_too_few_runs_for_a_test_to_tell_apart_are_not_said_to_be_alike():
+    published = np.linspace(0, 1, 10)
+    assert verdicts.same_distribution("", [-5, -5], published).verdict == verdicts.CANNOT
+    assert verdicts.same_distribution("", [-5, -5, -5], published).verdict == verdicts.DIFFERS
 
 
 def test_the_worst_comparison_decides_and_what_cannot_be_compared_does_not():

@@ -166,6 +166,7 @@ def _gaal_settings(algorithm: str) -> Callable:
 
 def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Callable:
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        from gaal import training
         from porting.departures import departed
 
         detector = departed(algorithm, departures, **settings, **parameters, random_state=seed)
@@ -173,7 +174,9 @@ def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Cal
         history = detector.history_
         batches = len(problem.X) // min(detector.batch_size, len(problem.X))
         # The publication's stop node, also where a departure stops the generator earlier.
-        stop = detector.stop_epochs * batches
+        published = {SO: training.SO_GAAL, MO: training.MO_GAAL}[algorithm]
+        epochs = len(history) // batches
+        stop = published.active_updates(detector.stop_epochs, batches, epochs, True) - 1
         facts = {
             "auc_stop": history["auc"].iloc[stop],
             "auc_best": history["auc"].max(),

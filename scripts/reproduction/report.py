@@ -66,14 +66,17 @@ def command(target: Target, plan: Plan) -> str:
     return " ".join(words)
 
 
-def is_kept(target: Target, plan: Plan, output: Path) -> bool:
-    """Tell whether this target is finished with this plan and this version of the package."""
+def kept(target: Target, plan: Plan, output: Path) -> str:
+    """Say why this target need not be run: it is finished with this plan, or with a full one.
+
+    With these versions of everything that the numbers depend on; "" if it has to be run.
+    """
     result = read(output / target.name)
-    return (
-        result is not None
-        and result["plan"] == identity(plan)
-        and result["versions"]["gaal-alocc"] == versions()["gaal-alocc"]
-    )
+    if result is None or result["versions"] != versions():
+        return ""
+    if result["plan"]["full"] and not plan.full:
+        return "kept, of --full; --force replaces it"
+    return "kept" if result["plan"] == identity(plan) else ""
 
 
 def read(folder: Path) -> dict | None:
@@ -82,11 +85,11 @@ def read(folder: Path) -> dict | None:
         result = json.loads((folder / "result.json").read_text())
     except FileNotFoundError:
         return None
-    return {**result, "summary": summary(result["comparisons"])}
+    return {**result, "summary": summary(result["comparisons"], result["stand_in"])}
 
 
 def store(
-    target: Target, plan: Plan, outcome: Outcome, redo: str, seconds: float, output: Path
+    target: Target, plan: Plan, outcome: Outcome, seeds: list[int], seconds: float, output: Path
 ) -> None:
     """Write what a target shows into its folder, aside first."""
     result = {
@@ -101,7 +104,9 @@ def store(
         "data": outcome.data,
         "versions": versions(),
         "seconds": round(seconds, 1),
-        "command": redo,
+        "seeds": seeds,
+        "stand_in": outcome.stand_in,
+        "command": command(target, plan),
         "figures": [],
         "tables": [],
     }
@@ -153,11 +158,12 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def summary(comparisons: list[dict]) -> str:
+def summary(comparisons: list[dict], stand_in: str = "") -> str:
     """Say in a line how many comparisons hold, and the first that does not, or the first."""
     judged = [c for c in comparisons if c["verdict"] != verdicts.CANNOT]
     wrong = [c for c in judged if c["verdict"] == verdicts.DIFFERS]
-    count = f"{len(judged) - len(wrong)} of {len(judged)} hold; " if judged else ""
+    held = f"{len(judged) - len(wrong)} of {len(judged)} hold {stand_in}".rstrip()
+    count = f"{held}; " if judged else ""
     shown = (wrong or comparisons)[0]
     beside = f", published {shown['published']}" if wrong else ""
     return f"{count}{shown['what']}: {shown['ours']}{beside}"
@@ -208,7 +214,8 @@ def facts(result: dict) -> list[tuple[str, str]]:
     return [
         ("Source", result["source"]),
         ("Settings", result["settings"]),
-        ("Seeds", f"{result['plan']['seeds']}, from 0; fewer where the table says so"),
+        ("Plan", "--full" if result["plan"]["full"] else "--quick"),
+        ("Seeds", ", ".join(map(str, result["seeds"])) or "none"),
         ("Versions", ", ".join(f"{name} {v}" for name, v in result["versions"].items())),
         ("Time", f"{result['seconds']:.0f} s more of the run's wall time"),
     ]
@@ -230,8 +237,11 @@ def tables_of(result: dict, output: Path) -> list[tuple[str, str, list[str], lis
 def counts(results: list[dict]) -> str:
     """Count the verdicts."""
     found = [result["verdict"] for result in results]
-    return ", ".join(f"{found.count(v)} {v}" for v in MARKS if v in found) + (
-        f"; {sum(r['seconds'] for r in results) / 60:.0f} minutes in all"
+    full = sum(result["plan"]["full"] for result in results)
+    plans = {0: "--quick", len(results): "--full"}.get(full, f"--full in {full} of {len(results)}")
+    return (
+        ", ".join(f"{found.count(v)} {v}" for v in MARKS if v in found)
+        + f"; {plans}, {sum(r['seconds'] for r in results) / 60:.0f} minutes in all"
     )
 
 

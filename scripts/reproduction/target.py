@@ -47,7 +47,7 @@ class Outcome:
 
     ``figures`` and ``tables`` by their titles, in the order of showing; ``data`` has the name,
     the source and the SHA-256 of each data set (of the file, or of the bytes of the rebuilt
-    array).
+    array). ``stand_in`` says what the numbers are of where that is not what was published.
     """
 
     comparisons: list[Comparison]
@@ -55,6 +55,7 @@ class Outcome:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     data: list[dict[str, str]] = field(default_factory=list)
+    stand_in: str = ""
 
 
 @dataclass(frozen=True)

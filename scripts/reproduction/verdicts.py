@@ -107,9 +107,12 @@ def ranges_overlap(
 
 
 def in_our_range(
-    what: str, ours: Sequence[float], published: float, tolerance: float
+    what: str, ours: Sequence[float], published: float, tolerance: float, near: str = ""
 ) -> Comparison:
-    """Judge one published value: reproduced if it lies in the range of ours, give or take."""
+    """Judge one published value: reproduced if it lies in the range of ours, give or take.
+
+    ``near`` says where ours were taken, if not just at one place.
+    """
     low, high = float(np.min(ours)), float(np.max(ours))
     median = float(np.median(ours))
     good = low - tolerance <= published <= high + tolerance
@@ -117,7 +120,7 @@ def in_our_range(
         what,
         f"{median:.4g} [{low:.4g}, {high:.4g}]",
         f"{published:.4g}",
-        f"the published value between our minimum and maximum, give or take {tolerance:g}",
+        f"the published value between our minimum and maximum{near}, give or take {tolerance:g}",
         REPRODUCED if good else DIFFERS,
         median - published,
     )
@@ -126,11 +129,17 @@ def in_our_range(
 def same_distribution(
     what: str, ours: Sequence[float], published: Sequence[float], level: float = 0.01
 ) -> Comparison:
-    """Judge two sets of runs: reproduced unless a Kolmogorov-Smirnov test tells them apart."""
+    """Judge two sets of runs: reproduced unless a Kolmogorov-Smirnov test tells them apart.
+
+    Runs too few for the test ever to do so cannot be compared.
+    """
+    shown = f"median {np.median(ours):.4g}, {np.min(ours):.4g} to {np.max(ours):.4g} of {len(ours)}"
+    if stats.ks_2samp(np.zeros(len(ours)), np.ones(len(published))).pvalue >= level:
+        return cannot(what, shown, f"too few runs for a Kolmogorov-Smirnov test at {level:g}")
     p = float(stats.ks_2samp(ours, published).pvalue)
     return Comparison(
         what,
-        f"median {np.median(ours):.4g}, {np.min(ours):.4g} to {np.max(ours):.4g} of {len(ours)}",
+        shown,
         f"median {np.median(published):.4g}, {np.min(published):.4g} to"
         f" {np.max(published):.4g} of {len(published)}",
         f"Kolmogorov-Smirnov p at least {level:g} (here {p:.2g})",

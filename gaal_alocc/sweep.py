@@ -243,10 +243,10 @@ def sweep(
 
     path = Path(path)
     columns = [*names, "seed", *measures, "seconds", "error", "data"]
-    done = _open_table(path, columns, fixed)
-    seen = {_key(row[name] for name in [*names, "seed"]) for row in done}
-    todo = [task for key, task in rows.items() if key not in seen]
     with _workers(jobs, dask, data) as (n_jobs, siblings):
+        done = _open_table(path, columns, fixed)
+        seen = {_key(row[name] for name in [*names, "seed"]) for row in done}
+        todo = [task for key, task in rows.items() if key not in seen]
         ends = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")(
             joblib.delayed(_run)(run, estimator, data, task, siblings) for task in todo
         )
@@ -255,7 +255,7 @@ def sweep(
             row = {name: params[name] for name in names} | {"seed": task["random_state"]}
             row |= {name: measured.get(name, math.nan) for name in measures}
             row |= {"seconds": round(seconds, 3), "error": error, "data": fixed["data"]}
-            _append(path, columns, row)
+            _append(path, (row[name] for name in columns))
     return pd.read_csv(path)
 
 
@@ -334,12 +334,17 @@ def _shown(ends: Iterator[tuple], count: int, verbose: int) -> Iterator[tuple]:
 
 
 def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[dict[str, str]]:
-    """Read the rows of a table, if there is one; refuse one of other columns or settings."""
-    written = path.read_bytes() if path.exists() else b""
+    """Read the rows of a table, or begin one; refuse one of other columns or settings."""
+    with _writing(path):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    written = path.read_bytes()
     whole = written.rfind(b"\n") + 1  # a row without its end was being written at a kill
     if whole < len(written):
         os.truncate(path, whole)
     if not whole:
+        _append(path, columns)
         return []
     table = csv.reader(io.StringIO(written[:whole].decode()))
     header = next(table)
@@ -358,13 +363,17 @@ def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[d
     return rows
 
 
-def _append(path: Path, columns: Sequence[str], row: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        if file.tell() == 0:
-            table.writerow(columns)
-        table.writerow([_cell(row[name]) for name in columns])
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _append(path: Path, values: Iterable[Any]) -> None:
+    with _writing(path), path.open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(map(_cell, values))
         file.flush()
         os.fsync(file.fileno())
 

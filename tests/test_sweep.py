@@ -213,6 +213,28 @@ class TestTable:
             forest_sweep(tmp_path / "sweep.csv", seeds=[], run=run)
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("output", ["file/sweep.csv", "file/new/sweep.csv", "folder"])
+    def test_a_table_that_cannot_be_written_is_told_before_the_first_run(self, output, tmp_path):
+        def run(forest, X):
+            (tmp_path / "ran").touch()
+            return {"mean": 1.0}
+
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OSError, match=rf"{output} cannot be written: (Not|Is) a directory"):
+            forest_sweep(tmp_path / output, run=run)
+        assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+    def test_a_full_disk_is_told_before_the_first_run(self, tmp_path, full_disk):
+        def run(forest, X):
+            (tmp_path / "ran").touch()
+            return {"mean": 1.0}
+
+        with full_disk(10), pytest.raises(OSError, match=r"sweep\.csv cannot be written: "):
+            forest_sweep(tmp_path / "sweep.csv", run=run)
+        assert not (tmp_path / "ran").exists()
+        assert len(forest_sweep(tmp_path / "sweep.csv", run=run)) == 4
+
     @pytest.mark.slow
     def test_a_sweep_killed_at_any_moment_goes_on(self, tmp_path):
         """SIGKILL, ten times at random moments."""
@@ -425,6 +447,7 @@ class TestCommandLines:
             ("--grid lr_d=-1,0.1", "'lr_d'"),
             ("--grid lr_d=0.1..1", "lr_d is a range"),
             ("--dask tcp://127.0.0.1:9", "no scheduler with workers"),
+            ("--output {points}/out", "points/out/sweep.csv cannot be written: Not a directory"),
         ],
     )
     @pytest.mark.filterwarnings("ignore")
@@ -441,7 +464,8 @@ class TestCommandLines:
                 "Client",
                 lambda *a, **options: client(*a, **options | {"timeout": 0.2}),
             )
-        arguments = f"sweep --path {points[0]} {arguments} --quiet --output {tmp_path / 'out'}"
+        arguments = arguments.format(points=points[0])
+        arguments = f"sweep --path {points[0]} --quiet --output {tmp_path / 'out'} {arguments}"
         assert so_gaal(arguments.split()) == 2
         err = capsys.readouterr().err
         assert err.startswith("so-gaal sweep: ")

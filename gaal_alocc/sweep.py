@@ -30,6 +30,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils import check_random_state
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -225,7 +230,8 @@ def sweep(
     ImportError
         If ``dask`` is given and distributed is not installed.
     OSError
-        If the table cannot be written, the scheduler not be reached, or a worker dies.
+        If the table cannot be written or another sweep writes it, the scheduler cannot be
+        reached, or a worker dies.
     """
     tasks = [{**setting, "random_state": int(seed)} for setting in settings for seed in seeds]
     if not tasks:
@@ -243,7 +249,7 @@ def sweep(
 
     path = Path(path)
     columns = [*names, "seed", *measures, "seconds", "error", "data"]
-    with _workers(jobs, dask, data) as (n_jobs, siblings):
+    with _workers(jobs, dask, data) as (n_jobs, siblings), _held(path):
         done = _open_table(path, columns, fixed)
         seen = {_key(row[name] for name in [*names, "seed"]) for row in done}
         todo = [task for key, task in rows.items() if key not in seen]
@@ -333,12 +339,29 @@ def _shown(ends: Iterator[tuple], count: int, verbose: int) -> Iterator[tuple]:
         progress.update(n)
 
 
-def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[dict[str, str]]:
-    """Read the rows of a table, or begin one; refuse one of other columns or settings."""
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Make a table if there is none, and keep other sweeps from it."""
     with _writing(path):
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        file = path.open("ab")
+    # The lock is the open file's, which no worker inherits: a killed sweep leaves none.
+    with file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"{path} is being written by another sweep: wait for its end, or name another file."
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[dict[str, str]]:
+    """Read the rows of a table, or begin one; refuse one of other columns or settings."""
     written = path.read_bytes()
     whole = written.rfind(b"\n") + 1  # a row without its end was being written at a kill
     if whole < len(written):

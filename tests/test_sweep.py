@@ -1,11 +1,13 @@
 """The run manager: settings, the table that grows, other processes, the command lines."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 
+import gaal_alocc.sweep as module
 from gaal_alocc import cli
 from gaal_alocc.sweep import Range, draw_settings, parse_space, plot_sweep, sweep, varied
 
@@ -234,6 +237,60 @@ class TestTable:
             forest_sweep(tmp_path / "sweep.csv", run=run)
         assert not (tmp_path / "ran").exists()
         assert len(forest_sweep(tmp_path / "sweep.csv", run=run)) == 4
+
+    def test_a_second_sweep_is_refused_while_the_first_runs(self, tmp_path):
+        path = tmp_path / "sweep.csv"
+
+        def run(forest, X):
+            with pytest.raises(OSError, match=rf"^{path} is being written by another sweep"):
+                forest_sweep(path)
+            forest_sweep(tmp_path / "other.csv")
+            return {"mean": 1.0}
+
+        table = forest_sweep(path, run=run)
+        assert table["error"].isna().all()
+        assert len(table) == 4
+        assert len(forest_sweep(path, seeds=[2])) == 6
+
+    @pytest.mark.parametrize("error", [None, OSError(errno.ENOLCK, "No locks available")])
+    def test_without_locks_it_goes_without(self, error, tmp_path, monkeypatch):
+        if error is None:
+            monkeypatch.setattr(module, "fcntl", None)
+        else:
+            monkeypatch.setattr(module.fcntl, "flock", Mock(side_effect=error))
+        assert len(forest_sweep(tmp_path / "sweep.csv")) == 4
+
+    @pytest.mark.slow
+    def test_a_killed_sweep_s_workers_hold_no_table(self, tmp_path):
+        """SIGKILL, while two workers are in a run and go on with it."""
+        program = """
+            import os, sys, time
+            import numpy as np
+            from sklearn.ensemble import IsolationForest
+            from gaal_alocc.sweep import sweep
+            path = sys.argv[1]
+            def run(forest, X):
+                open(f"{path}.{os.getpid()}", "w").close()
+                time.sleep(60)
+            forest, X = IsolationForest(n_estimators=3, max_samples=8), np.load(path + ".npy")
+            settings = [{"n_estimators": 2}, {"n_estimators": 4}]
+            sweep(forest, settings, [0, 1], run, X, path, measures=["mean"], jobs=2)
+        """
+        path = tmp_path / "sweep.csv"
+        np.save(f"{path}.npy", DATA)
+        command = [sys.executable, "-c", textwrap.dedent(program), path]
+        with subprocess.Popen(command) as process:
+            while len(workers := list(tmp_path.glob("sweep.csv.[0-9]*"))) < 2:
+                assert process.poll() is None
+                time.sleep(0.05)
+            with pytest.raises(OSError, match="another sweep"):
+                forest_sweep(path)
+            process.kill()
+        try:
+            assert len(forest_sweep(path)) == 4
+        finally:
+            for worker in workers:
+                os.kill(int(worker.suffix[1:]), signal.SIGKILL)
 
     @pytest.mark.slow
     def test_a_sweep_killed_at_any_moment_goes_on(self, tmp_path):

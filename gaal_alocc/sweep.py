@@ -225,8 +225,8 @@ def sweep(
     ------
     ValueError
         If a parameter is unknown or out of its range, there is no setting or no seed, or the
-        table holds runs of other data, of other values of parameters that are not swept, or
-        other columns.
+        table holds runs of other data, of other values of parameters that are not swept,
+        other columns, or a row of another length.
     ImportError
         If ``dask`` is given and distributed is not installed.
     OSError
@@ -366,17 +366,25 @@ def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[d
     whole = written.rfind(b"\n") + 1  # a row without its end was being written at a kill
     if whole < len(written):
         os.truncate(path, whole)
-    if not whole:
+    if not written[:whole].strip():
         _append(path, columns)
         return []
-    table = csv.reader(io.StringIO(written[:whole].decode()))
+    reader = csv.reader(io.StringIO(written[:whole].decode()))
+    table = (cells for cells in reader if cells)  # who deletes a row may leave its line
     header = next(table)
     if header != columns:
         differ = sorted(set(header) ^ set(columns)) or ["their order"]
         raise ValueError(
             f"{path} holds a table of other columns ({', '.join(differ)}): name another file."
         )
-    rows = [dict(zip(header, cells, strict=True)) for cells in table]
+    rows = []
+    for cells in table:
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{path}, line {reader.line_num}: the row has {len(cells)} values; expected"
+                f" {len(header)}. Delete it to have it run again."
+            )
+        rows.append(dict(zip(header, cells)))
     for row, (name, value) in itertools.product(rows, fixed.items()):
         if row[name] != value:
             raise ValueError(

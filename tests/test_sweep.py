@@ -172,6 +172,28 @@ class TestTable:
                 by_run(table).drop(columns="seconds"), by_run(whole).drop(columns="seconds")
             )
 
+    def test_a_row_deleted_by_hand_is_run_again_though_its_line_stays(self, tmp_path):
+        path = tmp_path / "sweep.csv"
+        whole = forest_sweep(path)
+        header, first, _, *others = path.read_text().splitlines()
+        for left in (["", header, "", first, *others, ""], ["", ""]):
+            path.write_text("\n".join([*left, ""]))
+            table = forest_sweep(path)
+            pd.testing.assert_frame_equal(
+                by_run(table).drop(columns="seconds"), by_run(whole).drop(columns="seconds")
+            )
+
+    @pytest.mark.parametrize("change", [-1, 1])
+    def test_a_row_of_another_length_is_told_by_its_line(self, change, tmp_path):
+        path = tmp_path / "sweep.csv"
+        n = forest_sweep(path).shape[1]
+        lines = path.read_text().splitlines()
+        lines[2:3] = ["", lines[2].rpartition(",")[0] if change < 0 else f"{lines[2]},"]
+        path.write_text("\n".join([*lines, ""]))
+        message = rf"sweep\.csv, line 4: the row has {n + change} values; expected {n}\."
+        with pytest.raises(ValueError, match=message):
+            forest_sweep(path)
+
     def test_a_failed_run_is_a_row(self, tmp_path):
         def run(forest, X):
             if forest.n_estimators == 2:

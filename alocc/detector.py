@@ -270,7 +270,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         checkpoint_dir : path-like, optional
             Folder of this run alone, made where it is missing, for the weights after every
             epoch, ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``, and
-            for snapshots from which a killed process goes on. The two newest snapshots are
+            for snapshots from which a killed process goes on. The last two snapshots are
             kept, also of a finished run.
         checkpoint_every : int or "auto", default="auto"
             Epochs from one snapshot to the next. "auto" takes them as often as costs at most

@@ -129,7 +129,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             Those that set the learning rate have nothing to set: it is a schedule.
         checkpoint_dir : path-like, optional
             Folder of this run alone, made where it is missing, for snapshots from which a
-            killed process goes on. The two newest are kept, also of a finished run.
+            killed process goes on. The last two are kept, also of a finished run.
         checkpoint_every : int or "auto", default="auto"
             Epochs from one snapshot to the next. "auto" takes them as often as costs at most
             a twentieth of the time. No number depends on it.

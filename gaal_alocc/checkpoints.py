@@ -2,7 +2,7 @@
 
 A snapshot is an npz file of arrays, with one text of JSON among them; nothing is pickled. It is
 written aside, synced to the disk and renamed to a name that ends in the first digits of its
-SHA-256, so that a file of that name is whole or known to be damaged. The two newest are kept.
+SHA-256, so that a file of that name is whole or known to be damaged. The last two are kept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sklearn.base import BaseEstimator
 from gaal_alocc import __version__
 
 FORMAT = 1
-KEPT = 2  # snapshots: the newest, and the one to fall back on should it be damaged
+KEPT = 2  # snapshots: the last, and the one to fall back on should it be damaged
 SHARE = 20  # "auto" spends at most one part in so many of the time on writing
 ASIDE = "unfinished.part"
 NAME = re.compile(r"snapshot_(\d+)\.([0-9a-f]{16})\.npz")
@@ -190,6 +190,7 @@ class Checkpoints:
         self._cost = self._finished_writing = 0.0
         self.seed, self.epoch, self.notes = int(seed), 0, {}
         self._arrays, self._values = {}, None
+        self._kept: list[Path] = []  # those this run restored or wrote, the last one first
         found = self._names()
         if found and not resume:
             raise FileExistsError(
@@ -197,7 +198,7 @@ class Checkpoints:
                 f" {found[0][0]}. Go on with it by resume=True, or choose another folder."
             )
         if found:
-            self._arrays, values = self._newest_whole(found)
+            path, self._arrays, values = self._newest_whole(found)
             differences = _differences(values["identity"], self._identity)
             if differences:
                 raise ValueError(
@@ -207,6 +208,7 @@ class Checkpoints:
             self.seed, self.epoch = values["seed"], values["epoch"]
             self.notes = values["notes"]
             self._values = values
+            self._kept = [path]
 
     def _names(self) -> list[tuple[int, str, Path]]:
         """Epoch, start of the SHA-256 and path of each snapshot, newest first."""
@@ -217,13 +219,13 @@ class Checkpoints:
 
     def _newest_whole(
         self, found: list[tuple[int, str, Path]]
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    ) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
         for _, digest, path in found:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest().startswith(digest):
                 with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                     arrays = dict(archive)
-                return arrays, json.loads(str(arrays.pop("values")))
+                return path, arrays, json.loads(str(arrays.pop("values")))
             warnings.warn(f"The checkpoint {path} is damaged, and left out.", stacklevel=2)
         raise ValueError(
             f"checkpoint_dir={self.folder} holds damaged checkpoints only. Remove them to begin"
@@ -293,7 +295,7 @@ class Checkpoints:
         return epoch % self._every == 0
 
     def save(self, epoch: int, history: pd.DataFrame, stopped: bool = False) -> None:
-        """Write a snapshot, and remove those before the last.
+        """Write a snapshot, and remove all but it and the one restored or written before.
 
         Parameters
         ----------
@@ -328,8 +330,11 @@ class Checkpoints:
         digest = hashlib.sha256(content).hexdigest()[:16]
         path = self.folder / f"snapshot_{epoch:06d}.{digest}.npz"
         write_whole(path, content)
-        for *_, older in self._names()[KEPT:]:
-            older.unlink()
+        # Not by their epochs: a damaged one may be of a later epoch than what was resumed.
+        self._kept = [path, *(kept for kept in self._kept if kept != path)][:KEPT]
+        for *_, other in self._names():
+            if other not in self._kept:
+                other.unlink()
         self._finished_writing = time.monotonic()
         self._cost = self._finished_writing - start
 

@@ -87,7 +87,8 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
     paths : sequence of path
         At least one.
     leave_out : sequence of str, default=()
-        Columns that are no features, in any of the files or in none.
+        Columns that are no features, in any of the files or in none. The index that pandas
+        stores with a DataFrame is left out too, as ``pandas.read_parquet`` does.
 
     Returns
     -------
@@ -122,7 +123,9 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
                 schema, n = file.schema_arrow, n + file.metadata.num_rows
         except pa.ArrowInvalid as error:
             raise ValueError(f"X is {path}, which is no Parquet file: {error}") from error
-        fields = [field for field in schema if field.name not in leave_out]
+        # The index of a DataFrame is no feature; one that counts the rows is no column, but a dict.
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
+        fields = [field for field in schema if field.name not in [*leave_out, *index]]
         for field in fields:
             if not is_number(field.type):
                 raise ValueError(

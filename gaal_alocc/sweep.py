@@ -30,6 +30,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils import check_random_state
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -220,12 +225,13 @@ def sweep(
     ------
     ValueError
         If a parameter is unknown or out of its range, there is no setting or no seed, or the
-        table holds runs of other data, of other values of parameters that are not swept, or
-        other columns.
+        table holds runs of other data, of other values of parameters that are not swept,
+        other columns, or a row of another length.
     ImportError
         If ``dask`` is given and distributed is not installed.
     OSError
-        If the table cannot be written, the scheduler not be reached, or a worker dies.
+        If the table cannot be written or another sweep writes it, the scheduler cannot be
+        reached, or a worker dies.
     """
     tasks = [{**setting, "random_state": int(seed)} for setting in settings for seed in seeds]
     if not tasks:
@@ -243,10 +249,10 @@ def sweep(
 
     path = Path(path)
     columns = [*names, "seed", *measures, "seconds", "error", "data"]
-    done = _open_table(path, columns, fixed)
-    seen = {_key(row[name] for name in [*names, "seed"]) for row in done}
-    todo = [task for key, task in rows.items() if key not in seen]
-    with _workers(jobs, dask, data) as (n_jobs, siblings):
+    with _workers(jobs, dask, data) as (n_jobs, siblings), _held(path):
+        done = _open_table(path, columns, fixed)
+        seen = {_key(row[name] for name in [*names, "seed"]) for row in done}
+        todo = [task for key, task in rows.items() if key not in seen]
         ends = joblib.Parallel(n_jobs, batch_size=1, return_as="generator_unordered")(
             joblib.delayed(_run)(run, estimator, data, task, siblings) for task in todo
         )
@@ -255,7 +261,7 @@ def sweep(
             row = {name: params[name] for name in names} | {"seed": task["random_state"]}
             row |= {name: measured.get(name, math.nan) for name in measures}
             row |= {"seconds": round(seconds, 3), "error": error, "data": fixed["data"]}
-            _append(path, columns, row)
+            _append(path, (row[name] for name in columns))
     return pd.read_csv(path)
 
 
@@ -333,22 +339,52 @@ def _shown(ends: Iterator[tuple], count: int, verbose: int) -> Iterator[tuple]:
         progress.update(n)
 
 
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Make a table if there is none, and keep other sweeps from it."""
+    with _writing(path):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    # The lock is the open file's, which no worker inherits: a killed sweep leaves none.
+    with file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"{path} is being written by another sweep: wait for its end, or name another file."
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
 def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[dict[str, str]]:
-    """Read the rows of a table, if there is one; refuse one of other columns or settings."""
-    written = path.read_bytes() if path.exists() else b""
+    """Read the rows of a table, or begin one; refuse one of other columns or settings."""
+    written = path.read_bytes()
     whole = written.rfind(b"\n") + 1  # a row without its end was being written at a kill
     if whole < len(written):
         os.truncate(path, whole)
-    if not whole:
+    if not written[:whole].strip():
+        _append(path, columns)
         return []
-    table = csv.reader(io.StringIO(written[:whole].decode()))
+    reader = csv.reader(io.StringIO(written[:whole].decode()))
+    table = (cells for cells in reader if cells)  # who deletes a row may leave its line
     header = next(table)
     if header != columns:
         differ = sorted(set(header) ^ set(columns)) or ["their order"]
         raise ValueError(
             f"{path} holds a table of other columns ({', '.join(differ)}): name another file."
         )
-    rows = [dict(zip(header, cells, strict=True)) for cells in table]
+    rows = []
+    for cells in table:
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{path}, line {reader.line_num}: the row has {len(cells)} values; expected"
+                f" {len(header)}. Delete it to have it run again."
+            )
+        rows.append(dict(zip(header, cells)))
     for row, (name, value) in itertools.product(rows, fixed.items()):
         if row[name] != value:
             raise ValueError(
@@ -358,13 +394,17 @@ def _open_table(path: Path, columns: list[str], fixed: dict[str, str]) -> list[d
     return rows
 
 
-def _append(path: Path, columns: Sequence[str], row: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        if file.tell() == 0:
-            table.writerow(columns)
-        table.writerow([_cell(row[name]) for name in columns])
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _append(path: Path, values: Iterable[Any]) -> None:
+    with _writing(path), path.open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(map(_cell, values))
         file.flush()
         os.fsync(file.fileno())
 

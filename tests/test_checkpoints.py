@@ -100,6 +100,22 @@ def test_any_damage_is_seen_and_the_snapshot_before_taken(two, tmp_path_factory,
     assert (epoch, state, len(tables[0])) == (1, [[1.0] * 3, 1], 1)
 
 
+def test_a_snapshot_outlives_damaged_ones_of_later_epochs(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "KEPT", 3)
+    write(tmp_path, 3)
+    monkeypatch.undo()
+    for epoch in (2, 3):
+        next(tmp_path.glob(f"snapshot_{epoch:06d}.*")).write_bytes(b"")
+    with pytest.warns(UserWarning, match="damaged"):
+        store = opened(tmp_path, every=5)
+    for epoch, kept in [(2, [1, 2]), (4, [2, 4])]:
+        store.save(epoch, history(epoch))
+        assert sorted(int(path.name[9:15]) for path in tmp_path.iterdir()) == kept
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert opened(tmp_path).epoch == epoch
+
+
 def test_nothing_but_damaged_snapshots_is_an_error(two, tmp_path):
     for name in two:
         (tmp_path / name).write_bytes(b"")

@@ -129,6 +129,21 @@ def test_columns_may_be_left_out(tmp_path):
     assert rows.n == 50
 
 
+@pytest.mark.parametrize("names", [[None], ["id"], ["id", "a"]])
+def test_the_index_of_a_data_frame_is_no_feature(names, tmp_path):
+    frame = pd.DataFrame(X, columns=NAMES)
+    some = frame[frame["a"] > 0.1]
+    assert 0 < len(some) < len(X)
+    indexed = some.set_index([some.index] * len(names)).rename_axis(names)
+    indexed.to_parquet(tmp_path / "some.parquet")
+    frame.to_parquet(tmp_path / "all.parquet")  # its index only counts, and is no column
+    estimator = BaseEstimator()
+    rows = open_rows([tmp_path / "some.parquet", tmp_path / "all.parquet"])
+    whole = read(estimator, rows, 8, min_samples=2)
+    np.testing.assert_array_equal(whole, np.concatenate([some, X]))
+    assert list(estimator.feature_names_in_) == NAMES
+
+
 def test_files_that_cannot_be_one_table_are_refused(tmp_path):
     (good,) = parquet(tmp_path)
     (tmp_path / "other").mkdir()

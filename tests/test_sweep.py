@@ -1,11 +1,13 @@
 """The run manager: settings, the table that grows, other processes, the command lines."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning
 
+import gaal_alocc.sweep as module
 from gaal_alocc import cli
 from gaal_alocc.sweep import Range, draw_settings, parse_space, plot_sweep, sweep, varied
 
@@ -169,6 +172,28 @@ class TestTable:
                 by_run(table).drop(columns="seconds"), by_run(whole).drop(columns="seconds")
             )
 
+    def test_a_row_deleted_by_hand_is_run_again_though_its_line_stays(self, tmp_path):
+        path = tmp_path / "sweep.csv"
+        whole = forest_sweep(path)
+        header, first, _, *others = path.read_text().splitlines()
+        for left in (["", header, "", first, *others, ""], ["", ""]):
+            path.write_text("\n".join([*left, ""]))
+            table = forest_sweep(path)
+            pd.testing.assert_frame_equal(
+                by_run(table).drop(columns="seconds"), by_run(whole).drop(columns="seconds")
+            )
+
+    @pytest.mark.parametrize("change", [-1, 1])
+    def test_a_row_of_another_length_is_told_by_its_line(self, change, tmp_path):
+        path = tmp_path / "sweep.csv"
+        n = forest_sweep(path).shape[1]
+        lines = path.read_text().splitlines()
+        lines[2:3] = ["", lines[2].rpartition(",")[0] if change < 0 else f"{lines[2]},"]
+        path.write_text("\n".join([*lines, ""]))
+        message = rf"sweep\.csv, line 4: the row has {n + change} values; expected {n}\."
+        with pytest.raises(ValueError, match=message):
+            forest_sweep(path)
+
     def test_a_failed_run_is_a_row(self, tmp_path):
         def run(forest, X):
             if forest.n_estimators == 2:
@@ -212,6 +237,82 @@ class TestTable:
         with pytest.raises(ValueError, match="nothing to run"):
             forest_sweep(tmp_path / "sweep.csv", seeds=[], run=run)
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("output", ["file/sweep.csv", "file/new/sweep.csv", "folder"])
+    def test_a_table_that_cannot_be_written_is_told_before_the_first_run(self, output, tmp_path):
+        def run(forest, X):
+            (tmp_path / "ran").touch()
+            return {"mean": 1.0}
+
+        (tmp_path / "file").touch()
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OSError, match=rf"{output} cannot be written: (Not|Is) a directory"):
+            forest_sweep(tmp_path / output, run=run)
+        assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+    def test_a_full_disk_is_told_before_the_first_run(self, tmp_path, full_disk):
+        def run(forest, X):
+            (tmp_path / "ran").touch()
+            return {"mean": 1.0}
+
+        with full_disk(10), pytest.raises(OSError, match=r"sweep\.csv cannot be written: "):
+            forest_sweep(tmp_path / "sweep.csv", run=run)
+        assert not (tmp_path / "ran").exists()
+        assert len(forest_sweep(tmp_path / "sweep.csv", run=run)) == 4
+
+    def test_a_second_sweep_is_refused_while_the_first_runs(self, tmp_path):
+        path = tmp_path / "sweep.csv"
+
+        def run(forest, X):
+            with pytest.raises(OSError, match=rf"^{path} is being written by another sweep"):
+                forest_sweep(path)
+            forest_sweep(tmp_path / "other.csv")
+            return {"mean": 1.0}
+
+        table = forest_sweep(path, run=run)
+        assert table["error"].isna().all()
+        assert len(table) == 4
+        assert len(forest_sweep(path, seeds=[2])) == 6
+
+    @pytest.mark.parametrize("error", [None, OSError(errno.ENOLCK, "No locks available")])
+    def test_without_locks_it_goes_without(self, error, tmp_path, monkeypatch):
+        if error is None:
+            monkeypatch.setattr(module, "fcntl", None)
+        else:
+            monkeypatch.setattr(module.fcntl, "flock", Mock(side_effect=error))
+        assert len(forest_sweep(tmp_path / "sweep.csv")) == 4
+
+    @pytest.mark.slow
+    def test_a_killed_sweep_s_workers_hold_no_table(self, tmp_path):
+        """SIGKILL, while two workers are in a run and go on with it."""
+        program = """
+            import os, sys, time
+            import numpy as np
+            from sklearn.ensemble import IsolationForest
+            from gaal_alocc.sweep import sweep
+            path = sys.argv[1]
+            def run(forest, X):
+                open(f"{path}.{os.getpid()}", "w").close()
+                time.sleep(60)
+            forest, X = IsolationForest(n_estimators=3, max_samples=8), np.load(path + ".npy")
+            settings = [{"n_estimators": 2}, {"n_estimators": 4}]
+            sweep(forest, settings, [0, 1], run, X, path, measures=["mean"], jobs=2)
+        """
+        path = tmp_path / "sweep.csv"
+        np.save(f"{path}.npy", DATA)
+        command = [sys.executable, "-c", textwrap.dedent(program), path]
+        with subprocess.Popen(command) as process:
+            while len(workers := list(tmp_path.glob("sweep.csv.[0-9]*"))) < 2:
+                assert process.poll() is None
+                time.sleep(0.05)
+            with pytest.raises(OSError, match="another sweep"):
+                forest_sweep(path)
+            process.kill()
+        try:
+            assert len(forest_sweep(path)) == 4
+        finally:
+            for worker in workers:
+                os.kill(int(worker.suffix[1:]), signal.SIGKILL)
 
     @pytest.mark.slow
     def test_a_sweep_killed_at_any_moment_goes_on(self, tmp_path):
@@ -425,6 +526,7 @@ class TestCommandLines:
             ("--grid lr_d=-1,0.1", "'lr_d'"),
             ("--grid lr_d=0.1..1", "lr_d is a range"),
             ("--dask tcp://127.0.0.1:9", "no scheduler with workers"),
+            ("--output {points}/out", "points/out/sweep.csv cannot be written: Not a directory"),
         ],
     )
     @pytest.mark.filterwarnings("ignore")
@@ -441,7 +543,8 @@ class TestCommandLines:
                 "Client",
                 lambda *a, **options: client(*a, **options | {"timeout": 0.2}),
             )
-        arguments = f"sweep --path {points[0]} {arguments} --quiet --output {tmp_path / 'out'}"
+        arguments = arguments.format(points=points[0])
+        arguments = f"sweep --path {points[0]} --quiet --output {tmp_path / 'out'} {arguments}"
         assert so_gaal(arguments.split()) == 2
         err = capsys.readouterr().err
         assert err.startswith("so-gaal sweep: ")

@@ -386,7 +386,7 @@ def test_small_pieces_of_gaal_run_and_show():
         algorithm="SO-GAAL",
         **{**short, "parameters": {"stop_epochs": 150}},
     )
-    assert unstopped["loss"].shape == (gaal.RECORD,)
+    assert len(unstopped["loss"]) == 512  # WDBC's loss slows before 300 and rises again
     assert 100 < unstopped["suggested"] < 400
     for method in ("LOF", "kNN", "IsolationForest"):
         assert gaal.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95

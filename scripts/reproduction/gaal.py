@@ -770,9 +770,6 @@ def draw_moment(ax: Axes, data, moment: dict) -> None:
 # --- stop_epochs read from the generator loss ----------------------------------------------------
 
 
-RECORD = 4096  # updates without stopping, whatever was published; the latest fall ends before 3000
-
-
 def stopping_pieces(plan: Plan) -> list[dict]:
     """Give the data sets and algorithms, trained without stopping."""
     few = 3 if plan.full else 1
@@ -780,14 +777,25 @@ def stopping_pieces(plan: Plan) -> list[dict]:
 
 
 def unstopped(parameters: dict, **arguments) -> dict:
-    """Train without stopping, suggest stop_epochs from the generator loss."""
+    """Train without stopping, suggest stop_epochs from the generator loss.
+
+    As long as ``stop_epochs="auto"`` does, whatever was published: ever twice as long, until the
+    loss has risen again, or slowed by half of the record.
+    """
     from gaal import stopping
+    from gaal.detectors import PROBE_UPDATES
 
     n = len(load(arguments["name"], arguments["home"]).data)
-    epochs = math.ceil(RECORD / (n // min(500, n)))
-    run = train(parameters={**parameters, "whether_stop": False, "epochs": epochs}, **arguments)
-    loss = run["history"]["generator_loss"].to_numpy()
-    trend = stopping.find_trend(loss)
+    updates, longest = PROBE_UPDATES
+    while True:
+        epochs = math.ceil(updates / (n // min(500, n)))
+        run = train(parameters={**parameters, "whether_stop": False, "epochs": epochs}, **arguments)
+        loss = run["history"]["generator_loss"].to_numpy()
+        trend = stopping.find_trend(loss)
+        slowed = trend is not None and (trend.over or 2 * trend.slows <= len(loss))
+        if slowed or updates >= longest:
+            break
+        updates *= 2
     return {
         **{key: run[key] for key in ("algorithm", "name", "seed", "seconds")},
         "parameters": parameters,
@@ -809,8 +817,6 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
         part = [run for run in runs if (run["name"], run["algorithm"]) == (name, algorithm)]
         loss = pd.Series(part[0]["loss"]).rolling(SMOOTHED, center=True, min_periods=1).mean()
         ax.plot(loss, color="tab:red", linewidth=1)
-        ax.set_xscale("symlog", linthresh=100)
-        ax.set_xlim(0, len(loss))
         if not math.isnan(part[0]["update"]):
             ax.axvline(part[0]["update"], color="0.2", linestyle="--", linewidth=1)
         ax.set_title(f"{name}, {algorithm}", fontsize="x-small")
@@ -842,7 +848,7 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
             if math.isnan(row["ratio"])
             else f"{row['suggested (median)']:.0f}",
             str(row["published"]),
-            f"the median suggestion, of {RECORD} updates, between half and twice the published one",
+            "the median suggestion between half and twice the published one",
         )
         for row in table.to_dict("records")
     ]
@@ -1113,7 +1119,8 @@ TARGETS = [
         "stop-epochs",
         "stop_epochs read from the generator loss",
         "The repository's README: how to choose stop_epochs",
-        f"the published settings with whether_stop 0, over 4096 updates; {COMMON}",
+        "the published settings with whether_stop 0, over 512 updates and ever twice as many until"
+        f" the fall has slowed; {COMMON}",
         stopping_pieces,
         unstopped,
         show_stopping,

@@ -224,7 +224,10 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         run = functools.partial(self._train, X, generators)
         stop_epochs = self.stop_epochs
         if stop_epochs == "auto":
-            stop_epochs = self._find_stop_epochs(run, len(X))
+            notes = {} if checkpoints is None else checkpoints.notes
+            if "stop_epochs" not in notes:  # else a run that goes on searches no second time
+                notes["stop_epochs"] = self._find_stop_epochs(run, len(X))
+            stop_epochs = notes["stop_epochs"]
         gan, history = run(
             stop_epochs,
             3 * stop_epochs if self.epochs is None else self.epochs,

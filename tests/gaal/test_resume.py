@@ -146,6 +146,18 @@ def test_a_run_killed_while_callbacks_end_it_ends_the_same(every, tmp_path):
         assert_same(whole, again)
 
 
+def test_stop_epochs_found_once_stay_the_run_s(tmp_path, monkeypatch):
+    detector = clone(DETECTORS[0]).set_params(stop_epochs="auto")
+    monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: 3)
+    whole = clone(detector).fit(X, Y)
+    early = interrupted(detector, tmp_path)
+    monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: pytest.fail("searched again"))
+    for resumed in (early, clone(detector)):  # interrupted, then finished
+        resumed.fit(X, Y, checkpoint_dir=tmp_path, resume=True)
+        assert resumed.stop_epochs_ == 3
+        assert_same(whole, resumed)
+
+
 def test_a_seed_drawn_at_random_stays_the_run_s(tmp_path):
     detector = clone(DETECTORS[0]).set_params(random_state=None)
     early = interrupted(detector, tmp_path, epoch=1, y=None)

@@ -59,9 +59,10 @@ def use_devices(count: int) -> None:
 
 
 def grow_memory() -> None:
-    """Have TensorFlow take a GPU's memory as it needs it, if it has not started yet."""
+    """Have TensorFlow take a GPU's memory as it needs it, where that can still be chosen."""
     for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # it has, and cannot change its mind
+        # It has started, or the user has set limits to the memory.
+        with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
 
 

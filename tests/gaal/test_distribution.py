@@ -176,6 +176,26 @@ def test_memory_grows_on_every_gpu(monkeypatch):
     assert grown == [("GPU:0", True), ("GPU:1", True)]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Physical devices cannot be modified after being initialized"),
+        ValueError("Cannot set memory growth on device when virtual devices configured"),
+    ],
+)
+def test_memory_that_can_no_longer_grow_is_left_as_it_is(monkeypatch, error):
+    asked = []
+
+    def refuse(gpu, enable):
+        asked.append(gpu)
+        raise error
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    assert distribution.resolve(None) is tf.distribute.get_strategy()
+    assert asked == ["GPU:0", "GPU:1"]
+
+
 def test_the_first_gpus_are_used(monkeypatch):
     visible = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])

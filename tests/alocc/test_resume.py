@@ -91,6 +91,7 @@ def test_a_finished_run_is_not_trained_again_and_more_epochs_go_on(finished, who
     assert_same(whole, longer)
 
 
+@pytest.mark.slow
 def test_weights_that_a_callback_puts_back_are_not_used_by_the_finished_run_either(tmp_path):
     # Nothing is as much better as that: the first epoch stays the best.
     stop = keras.callbacks.EarlyStopping(

@@ -154,8 +154,8 @@ def from_command_line(
     devices : int or None
         See :func:`use_devices`.
     tensorboard : str or None
-        The option ``--tensorboard``: its callback scores on one worker, and would wait for the
-        others for ever.
+        The option ``--tensorboard``. Every worker would write its folder, of which each needs
+        one of its own; of a command only the first worker writes files.
 
     Returns
     -------
@@ -168,7 +168,10 @@ def from_command_line(
         If there are no such devices, or they cannot be used so.
     """
     if strategy == "multiworker" and tensorboard is not None:
-        raise ValueError(f"tensorboard is {tensorboard} with the strategy 'multiworker'; leave it.")
+        raise ValueError(
+            f"tensorboard is {tensorboard} with the strategy 'multiworker', where every worker"
+            " would write the run to this folder; expected None."
+        )
     if devices is not None:
         if strategy == "multiworker" and devices > 1 and not tf.config.list_physical_devices("GPU"):
             raise ValueError(

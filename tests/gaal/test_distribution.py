@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 import tensorflow as tf
 from sklearn.base import clone
 
-from gaal import SOGAAL
+import alocc.cli
+import gaal.cli
+from alocc import ALOCC
+from gaal import MOGAAL, SOGAAL
 from gaal_alocc import distribution
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +210,43 @@ def test_the_first_gpus_are_used(monkeypatch):
         distribution.use_devices(3)
     with pytest.raises(ValueError, match="devices is 0"):
         distribution.use_devices(0)
+
+
+def test_the_command_s_options_become_a_strategy(monkeypatch):
+    used, joined = [], []
+    monkeypatch.setattr(distribution, "use_devices", used.append)
+    monkeypatch.setattr(distribution, "resolve", joined.append)
+    options = [("mirrored", None, "logs"), (None, 2, "logs"), ("multiworker", 1, None)]
+    expected = ["mirrored", "mirrored", "multiworker"]
+    assert [distribution.from_command_line(*option) for option in options] == expected
+    assert (used, joined) == ([2, 1], expected)
+
+
+@pytest.mark.parametrize("command", [gaal.cli.so_gaal, gaal.cli.mo_gaal, alocc.cli.main])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tensorboard", "logs"], "tensorboard is logs with .* every worker would write"),
+        (["--devices", "2"], "devices is 2 with the strategy 'multiworker', which divides GPUs"),
+    ],
+)
+def test_the_commands_refuse_what_several_workers_cannot(
+    command, options, message, monkeypatch, capsys
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(distribution, "resolve", lambda strategy: pytest.fail("not refused"))
+    arguments = ["--path", "WDBC"] if command is not alocc.cli.main else ["train", "--output", "o"]
+    assert command([*arguments, "--strategy", "multiworker", *options]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("detector", [SOGAAL(), MOGAAL(), ALOCC(batch_size=4)])
+def test_several_workers_take_no_snapshots(detector, monkeypatch, tmp_path):
+    monkeypatch.setattr(distribution, "has_workers", lambda: True)
+    X = np.random.default_rng(0).random((4, 16, 16) if isinstance(detector, ALOCC) else (4, 2))
+    with pytest.raises(ValueError, match=r"checkpoint_dir is .*snapshots, but several workers"):
+        detector.fit(X, checkpoint_dir=tmp_path / "snapshots")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_clone_shares_the_strategy_and_a_file_does_not_keep_it(tmp_path):

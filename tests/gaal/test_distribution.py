@@ -69,13 +69,17 @@ def test_logical_devices_give_one_device_s_result(mirrored, name, door):
 @pytest.mark.parametrize("door", [1, "auto"])
 def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, door):
     devices, result = mirrored
-    assert sorted(set(result[f"{name} {door} rows"])) == sorted(
-        set(distribution.shares(37, devices))
-    )
+    # D's are the rows of the batch and as many potential outliers.
+    assert result[f"{name} {door} rows"] == {
+        "discriminator": sorted(set(distribution.shares(74, devices))),
+        "combine_model": sorted(set(distribution.shares(37, devices))),
+    }
 
 
-def test_a_batch_that_is_not_divided_is_noticed(mirrored):
-    assert set(mirrored[1]["batch not divided rows"]) == {37}
+@pytest.mark.parametrize("door", [1, "auto"])
+def test_a_batch_that_is_not_divided_is_noticed(mirrored, door):
+    rows = mirrored[1][f"batch not divided {door} rows"]
+    assert rows == {"discriminator": [74], "combine_model": [37]}
 
 
 @pytest.mark.parametrize(

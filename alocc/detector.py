@@ -9,7 +9,7 @@ import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 from alocc import networks, training
 from alocc.datasets import add_noise, to_unit
 from gaal_alocc import distribution
+from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
 FILE_FORMAT = 1
@@ -63,7 +64,8 @@ def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
     if X.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("X is a tf.data.Dataset that never ends; expected every image once.")
     empty = np.empty([0, *(size or 0 for size in shape[1:])], X.element_spec.dtype.as_numpy_dtype)
-    return itertools.chain([empty] if X.cardinality() == 0 else [], X.as_numpy_iterator())
+    batches = X.as_numpy_iterator()  # how many there are need not be known before
+    return itertools.chain([next(batches, empty)], batches)
 
 
 def _pixels(X: np.ndarray) -> np.ndarray:
@@ -246,7 +248,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         self,
         X,
         y=None,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Iterable[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
         *,
         checkpoint_dir: str | os.PathLike | None = None,
         checkpoint_every: int | str = "auto",
@@ -263,7 +265,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             noise is made once before it.
         y : ignored
             There for scikit-learn's convention.
-        callbacks : sequence of keras.callbacks.Callback, default=()
+        callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
             Called as in Keras after every epoch, with the epoch's mean losses under the
             names of the columns of ``history_``. Their model is the adversarial model, with
             the weights of that epoch; training ends where they set its ``stop_training``.
@@ -325,11 +327,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         distribution.check_snapshots(checkpoint_dir)
         distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
         X = _pixels(X)
-        for callback in callbacks:
-            if not isinstance(callback, keras.callbacks.Callback):
-                raise TypeError(
-                    f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
-                )
+        callbacks = as_list(callbacks)
 
         seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
         checkpoints = open_checkpoints(

@@ -33,6 +33,7 @@ from sklearn.utils.validation import (
 
 from gaal import networks, stopping, training
 from gaal_alocc import distribution, rows
+from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 
 FILE_FORMAT = 1
@@ -101,7 +102,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         self,
         X,
         y=None,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Iterable[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
         *,
         checkpoint_dir: str | os.PathLike | None = None,
         checkpoint_every: int | str = "auto",
@@ -122,7 +123,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier. They are
             only monitored: each epoch's AUC on the training data enters ``history_`` and the
             callbacks' logs, nothing is learned from them.
-        callbacks : sequence of keras.callbacks.Callback, default=()
+        callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
             Called as in Keras after every epoch, with the epoch's mean losses and its AUC
             under the names of the columns of ``history_``; their model is
             ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
@@ -174,24 +175,17 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             return self._fit(
                 X,
                 y,
-                [] if callbacks is None else callbacks,
+                callbacks,
                 {"folder": checkpoint_dir, "every": checkpoint_every, "resume": resume},
             )
 
-    def _fit(
-        self, X, y, callbacks: Sequence[keras.callbacks.Callback], checkpointing: dict
-    ) -> Self:
+    def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
         X = rows.read(self, rows.open_rows(X), training.SCORE_BLOCK, min_samples=2)
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
             is_outlier = _outliers(y)
-        callbacks = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
-        for callback in callbacks:
-            if not isinstance(callback, keras.callbacks.Callback):
-                raise TypeError(
-                    f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
-                )
+        callbacks = as_list(callbacks)
         if X.min() < -UNSCALED or X.max() > 1 + UNSCALED:
             warnings.warn(
                 f"The features of X lie in [{X.min():.4g}, {X.max():.4g}], the generator's noise"
@@ -224,7 +218,10 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         run = functools.partial(self._train, X, generators)
         stop_epochs = self.stop_epochs
         if stop_epochs == "auto":
-            stop_epochs = self._find_stop_epochs(run, len(X))
+            notes = {} if checkpoints is None else checkpoints.notes
+            if "stop_epochs" not in notes:  # else a run that goes on searches no second time
+                notes["stop_epochs"] = self._find_stop_epochs(run, len(X))
+            stop_epochs = notes["stop_epochs"]
         gan, history = run(
             stop_epochs,
             3 * stop_epochs if self.epochs is None else self.epochs,

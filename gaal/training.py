@@ -531,6 +531,8 @@ def train(
             variables, generators, n_epochs, XLA=execution.jit_compile
         )
         epoch = checkpoints.epoch
+        if stopped:  # its snapshot holds what the callbacks made of the models at the end
+            return history[0].rename_axis("update")
     if epoch:
         next(orders)  # the first epoch's; with the state restored the right one follows
     scoring = is_outlier is not None or on_scores is not None
@@ -554,7 +556,7 @@ def train(
         steps=m,
         verbose=0,
     )
-    gan.combine_model.stop_training = stopped
+    gan.combine_model.stop_training = False
     callback_list.on_train_begin()
     done = epoch * m
     while epoch < n_epochs and not gan.combine_model.stop_training:
@@ -604,10 +606,16 @@ def train(
         epoch += n_together
         callback_list.on_epoch_end(epoch - 1, logs)
         shown = [(name, logs[name]) for name in PROGRESS if name in logs]
-        last = epoch == n_epochs or gan.combine_model.stop_training
+        stopped = gan.combine_model.stop_training
+        last = epoch == n_epochs or stopped
         progress.update(epoch, shown, finalize=last)
-        if checkpoints is not None and (last or checkpoints.due(epoch)):
+        if checkpoints is not None and not stopped and (last or checkpoints.due(epoch)):
             history = [pd.concat(history, ignore_index=True)]
-            checkpoints.save(epoch, history[0], stopped=gan.combine_model.stop_training)
+            checkpoints.save(epoch, history[0])
     callback_list.on_train_end()
-    return pd.concat(history, ignore_index=True).rename_axis("update")
+    table = pd.concat(history, ignore_index=True)
+    # Not before: callbacks such as EarlyStopping put other weights back at the end. A run that
+    # came to its last epoch keeps its own, from which it goes on where epochs have grown.
+    if checkpoints is not None and stopped:
+        checkpoints.save(epoch, table, stopped=True)
+    return table.rename_axis("update")

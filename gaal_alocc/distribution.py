@@ -59,9 +59,10 @@ def use_devices(count: int) -> None:
 
 
 def grow_memory() -> None:
-    """Have TensorFlow take a GPU's memory as it needs it, if it has not started yet."""
+    """Have TensorFlow take a GPU's memory as it needs it, where that can still be chosen."""
     for gpu in tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):  # it has, and cannot change its mind
+        # It has started, or the user has set limits to the memory.
+        with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
 
 
@@ -153,8 +154,8 @@ def from_command_line(
     devices : int or None
         See :func:`use_devices`.
     tensorboard : str or None
-        The option ``--tensorboard``: its callback scores on one worker, and would wait for the
-        others for ever.
+        The option ``--tensorboard``. Every worker would write its folder, of which each needs
+        one of its own; of a command only the first worker writes files.
 
     Returns
     -------
@@ -167,7 +168,10 @@ def from_command_line(
         If there are no such devices, or they cannot be used so.
     """
     if strategy == "multiworker" and tensorboard is not None:
-        raise ValueError(f"tensorboard is {tensorboard} with the strategy 'multiworker'; leave it.")
+        raise ValueError(
+            f"tensorboard is {tensorboard} with the strategy 'multiworker', where every worker"
+            " would write the run to this folder; expected None."
+        )
     if devices is not None:
         if strategy == "multiworker" and devices > 1 and not tf.config.list_physical_devices("GPU"):
             raise ValueError(

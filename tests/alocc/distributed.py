@@ -1,13 +1,15 @@
 """Fits of ALOCC on several devices beside fits on one: a process of its own.
 
-python distributed.py mirrored DEVICES RUN..., or multiworker INDEX PORT PORT RUN... The last line
-printed is the result, in JSON. In float64, so that what differs does so for a reason.
+python distributed.py mirrored DEVICES RUN..., or multiworker INDEX PORT PORT RUN... A run is named
+by its fidelity, by what is wrong with it, or "resumed", and by its door. The last line printed is
+the result, in JSON. In float64, so that what differs does so for a reason.
 """
 
 import contextlib
 import json
 import os
 import sys
+import tempfile
 from unittest import mock
 
 import keras
@@ -22,9 +24,26 @@ X = np.random.default_rng(0).random((14, 16, 16))
 SETTINGS = {"epochs": 1, "batch_size": 7, "gf_dim": 2, "df_dim": 2, "clipvalue": 0.01}
 
 
-def fit(fidelity, door, strategy=None):
-    settings = {"fidelity": fidelity, "steps_per_execution": door, "strategy": strategy}
-    return ALOCC(**SETTINGS, **settings, random_state=0).fit(X)
+def detector(door, strategy=None, **settings):
+    settings = {**SETTINGS, "steps_per_execution": door, "strategy": strategy, **settings}
+    return ALOCC(**settings, random_state=0)
+
+
+class Interruption(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise InterruptedError
+
+
+def resumed(door, strategy):
+    """How a run broken off under a strategy and ended on one device differs from another."""
+    broken = detector(door, strategy, epochs=2)
+    with tempfile.TemporaryDirectory() as folder:
+        with contextlib.suppress(InterruptedError):
+            broken.fit(X, None, Interruption(), checkpoint_dir=folder, checkpoint_every=1)
+        assert not hasattr(broken, "history_")
+        broken.set_params(strategy=None).fit(X, checkpoint_dir=folder, resume=True)
+    return difference(detector(door, epochs=2).fit(X), broken)
 
 
 def difference(one, other):
@@ -38,15 +57,35 @@ def difference(one, other):
     return max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)))) for a, b in pairs)
 
 
+@contextlib.contextmanager
+def rows_seen():
+    """How many images come to the steps of each model, the numbers that occur on the replicas."""
+    seen, step = {}, keras.Model.train_step
+
+    def spy(self, data):
+        rows = {*seen.get(self.name, ()), data[0].shape[0]}
+        seen[self.name] = sorted(rows)
+        return step(self, data)
+
+    with mock.patch.object(keras.Model, "train_step", spy):
+        yield seen
+
+
+def whole(x, axis=0):
+    """What Keras does with a batch: all of it for every replica."""
+    return distribution.per_replica([x] * tf.distribute.get_strategy().num_replicas_in_sync)
+
+
 def of_its_share(x, axes):
     count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
     return *keras.ops.moments(x, axes), count
 
 
 def mutations():
-    """Wrong ways to distribute, each of which must show in the numbers."""
+    """Wrong ways to distribute, each of which must show in the numbers, or in the rows seen."""
     patch = mock.patch.object
     return {
+        "batch not divided": patch(distribution, "divide", whole),
         "shares not weighted": patch(distribution, "weights", return_value=None),
         "statistics of a share": patch(distribution, "moments", of_its_share),
         "shares of a gradient clipped": patch(
@@ -56,14 +95,20 @@ def mutations():
 
 
 def differences(strategy, runs):
-    """Of each run, named by fidelity and door, or by what is wrong with it."""
-    wrong, result = mutations(), {}
+    """Each run's from one device's, and the rows that its replicas were handed."""
+    result = {"differences": {}, "rows": {}}
     for run in runs:
-        fidelity, door = ("published", "auto") if run in wrong else run.split()
+        way, door = run.rsplit(" ", 1)
         door = door if door == "auto" else int(door)
-        with wrong.get(run, contextlib.nullcontext()):
-            other = fit(fidelity, door, strategy)
-        result[run] = difference(fit(fidelity, "auto"), other)
+        if way == "resumed":
+            result["differences"][run] = resumed(door, strategy)
+            continue
+        wrong = mutations().get(way)
+        fidelity = way if wrong is None else "published"
+        with wrong or contextlib.nullcontext(), rows_seen() as seen:
+            other = detector(door, strategy, fidelity=fidelity).fit(X)
+        result["rows"][run] = seen
+        result["differences"][run] = difference(detector("auto", fidelity=fidelity).fit(X), other)
     return result
 
 

@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 import alocc
-from alocc import ALOCC, detector
+from alocc import ALOCC, detector, training
 
 PARAMS = {"batch_size": 16, "gf_dim": 2, "df_dim": 2, "steps_per_execution": 1, "random_state": 0}
 
@@ -270,6 +270,19 @@ class StopAfterFirst(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.logs = logs
         self.model.stop_training = True
+
+
+def test_callbacks_may_be_one_or_an_iterator_or_none(X, monkeypatch):
+    def train(*_, callbacks, **__):
+        seen.append(list(callbacks))
+        raise InterruptedError
+
+    seen, callback = [], StopAfterFirst()
+    monkeypatch.setattr(training, "train", train)
+    for callbacks in (callback, iter([callback]), None):
+        with pytest.raises(InterruptedError):
+            ALOCC(**PARAMS).fit(X, callbacks=callbacks)
+    assert seen == [[callback], [callback], []]
 
 
 def test_callbacks_may_end_training(X):

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from alocc import ALOCC
+from gaal_alocc import distribution
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("distributed.py")
@@ -38,12 +39,16 @@ def finish(process):
 
 
 RIGHT = ["published 1", "published auto", "corrected 1", "corrected auto"]
-WRONG_WAYS = ["statistics of a share", "shares not weighted", "shares of a gradient clipped"]
+WRONG_WAYS = [
+    "statistics of a share auto",
+    "shares not weighted auto",
+    "shares of a gradient clipped auto",
+]
 
 
 @pytest.mark.slow
 def test_two_logical_devices_give_one_device_s_result_and_a_wrong_one_is_noticed():
-    result = finish(start("mirrored", 2, "published auto", WRONG_WAYS[0]))
+    result = finish(start("mirrored", 2, "published auto", WRONG_WAYS[0]))["differences"]
     assert result["published auto"] < EQUAL
     assert not result[WRONG_WAYS[0]] < WRONG
 
@@ -52,12 +57,26 @@ def test_two_logical_devices_give_one_device_s_result_and_a_wrong_one_is_noticed
 @pytest.mark.parametrize("devices", [2, 4])
 def test_logical_devices_give_one_device_s_result_on_both_doors(devices):
     result = finish(start("mirrored", devices, *RIGHT))
-    assert max(result.values()) < EQUAL
+    assert max(result["differences"].values()) < EQUAL
+    shares = sorted(set(distribution.shares(7, devices)))
+    assert result["rows"] == {run: {"D": shares, "adversarial_model": shares} for run in RIGHT}
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_not_divided_is_noticed():
+    run = "batch not divided 1"
+    assert finish(start("mirrored", 2, run))["rows"][run] == {"D": [7], "adversarial_model": [7]}
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_devices():
+    result = finish(start("mirrored", 2, "resumed auto"))["differences"]
+    assert result["resumed auto"] < EQUAL
 
 
 @pytest.mark.slow
 def test_every_wrong_sum_is_noticed():
-    result = finish(start("mirrored", 2, *WRONG_WAYS))
+    result = finish(start("mirrored", 2, *WRONG_WAYS))["differences"]
     assert not min(result.values()) < WRONG
 
 
@@ -69,7 +88,7 @@ def test_two_processes_give_one_s_result():
         server.close()
     processes = [start("multiworker", i, *ports, "published 1", "published auto") for i in (0, 1)]
     for process in processes:
-        assert max(finish(process).values()) < EQUAL
+        assert max(finish(process)["differences"].values()) < EQUAL
 
 
 def test_a_strategy_object_is_not_kept_in_a_file(tmp_path):

@@ -51,6 +51,7 @@ def test_data_sets_that_are_no_images_are_refused(fitted):
         (images, "expected batches of images"),
         (images.batch(4).repeat(), "never ends"),
         (images.batch(4).take(0), "at least one image"),
+        (images.filter(lambda image: False).batch(4), "at least one image"),
         (tf.data.Dataset.from_tensor_slices(X[:, :15]).batch(4), "15"),
     ]:
         for method in (ALOCC(**SETTINGS).fit, fitted.score_samples):

@@ -91,6 +91,18 @@ def test_a_finished_run_is_not_trained_again_and_more_epochs_go_on(finished, who
     assert_same(whole, longer)
 
 
+@pytest.mark.slow
+def test_weights_that_a_callback_puts_back_are_not_used_by_the_finished_run_either(tmp_path):
+    # Nothing is as much better as that: the first epoch stays the best.
+    stop = keras.callbacks.EarlyStopping(
+        "g_loss", 9e9, patience=1, mode="min", restore_best_weights=True
+    )
+    first = clone(DETECTOR).fit(X, None, [stop], checkpoint_dir=tmp_path)
+    again = clone(DETECTOR).fit(X, None, [stop], checkpoint_dir=tmp_path, resume=True)
+    assert first.epoch_ == 1
+    assert_same(first, again)
+
+
 @pytest.mark.parametrize(
     ("params", "data", "message"),
     [

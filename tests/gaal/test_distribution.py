@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 import tensorflow as tf
 from sklearn.base import clone
 
-from gaal import SOGAAL
+import alocc.cli
+import gaal.cli
+from alocc import ALOCC
+from gaal import MOGAAL, SOGAAL
 from gaal_alocc import distribution
 
 ROOT = Path(__file__).parents[2]
@@ -65,13 +69,17 @@ def test_logical_devices_give_one_device_s_result(mirrored, name, door):
 @pytest.mark.parametrize("door", [1, "auto"])
 def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, door):
     devices, result = mirrored
-    assert sorted(set(result[f"{name} {door} rows"])) == sorted(
-        set(distribution.shares(37, devices))
-    )
+    # D's are the rows of the batch and as many potential outliers.
+    assert result[f"{name} {door} rows"] == {
+        "discriminator": sorted(set(distribution.shares(74, devices))),
+        "combine_model": sorted(set(distribution.shares(37, devices))),
+    }
 
 
-def test_a_batch_that_is_not_divided_is_noticed(mirrored):
-    assert set(mirrored[1]["batch not divided rows"]) == {37}
+@pytest.mark.parametrize("door", [1, "auto"])
+def test_a_batch_that_is_not_divided_is_noticed(mirrored, door):
+    rows = mirrored[1][f"batch not divided {door} rows"]
+    assert rows == {"discriminator": [74], "combine_model": [37]}
 
 
 @pytest.mark.parametrize(
@@ -176,6 +184,26 @@ def test_memory_grows_on_every_gpu(monkeypatch):
     assert grown == [("GPU:0", True), ("GPU:1", True)]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Physical devices cannot be modified after being initialized"),
+        ValueError("Cannot set memory growth on device when virtual devices configured"),
+    ],
+)
+def test_memory_that_can_no_longer_grow_is_left_as_it_is(monkeypatch, error):
+    asked = []
+
+    def refuse(gpu, enable):
+        asked.append(gpu)
+        raise error
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    assert distribution.resolve(None) is tf.distribute.get_strategy()
+    assert asked == ["GPU:0", "GPU:1"]
+
+
 def test_the_first_gpus_are_used(monkeypatch):
     visible = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
@@ -186,6 +214,43 @@ def test_the_first_gpus_are_used(monkeypatch):
         distribution.use_devices(3)
     with pytest.raises(ValueError, match="devices is 0"):
         distribution.use_devices(0)
+
+
+def test_the_command_s_options_become_a_strategy(monkeypatch):
+    used, joined = [], []
+    monkeypatch.setattr(distribution, "use_devices", used.append)
+    monkeypatch.setattr(distribution, "resolve", joined.append)
+    options = [("mirrored", None, "logs"), (None, 2, "logs"), ("multiworker", 1, None)]
+    expected = ["mirrored", "mirrored", "multiworker"]
+    assert [distribution.from_command_line(*option) for option in options] == expected
+    assert (used, joined) == ([2, 1], expected)
+
+
+@pytest.mark.parametrize("command", [gaal.cli.so_gaal, gaal.cli.mo_gaal, alocc.cli.main])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tensorboard", "logs"], "tensorboard is logs with .* every worker would write"),
+        (["--devices", "2"], "devices is 2 with the strategy 'multiworker', which divides GPUs"),
+    ],
+)
+def test_the_commands_refuse_what_several_workers_cannot(
+    command, options, message, monkeypatch, capsys
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(distribution, "resolve", lambda strategy: pytest.fail("not refused"))
+    arguments = ["--path", "WDBC"] if command is not alocc.cli.main else ["train", "--output", "o"]
+    assert command([*arguments, "--strategy", "multiworker", *options]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("detector", [SOGAAL(), MOGAAL(), ALOCC(batch_size=4)])
+def test_several_workers_take_no_snapshots(detector, monkeypatch, tmp_path):
+    monkeypatch.setattr(distribution, "has_workers", lambda: True)
+    X = np.random.default_rng(0).random((4, 16, 16) if isinstance(detector, ALOCC) else (4, 2))
+    with pytest.raises(ValueError, match=r"checkpoint_dir is .*snapshots, but several workers"):
+        detector.fit(X, checkpoint_dir=tmp_path / "snapshots")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_clone_shares_the_strategy_and_a_file_does_not_keep_it(tmp_path):

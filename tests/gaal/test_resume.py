@@ -107,6 +107,57 @@ def test_a_run_that_a_callback_ended_stays_ended(tmp_path):
     assert_same(first, again)
 
 
+def test_weights_that_a_callback_puts_back_at_the_end_are_the_finished_run_s(tmp_path):
+    # Nothing is as much better as that: the first epoch stays the best.
+    stop = keras.callbacks.EarlyStopping(
+        "discriminator_loss", 9.0, patience=2, mode="min", restore_best_weights=True
+    )
+    first = clone(DETECTORS[0]).fit(X, Y, [stop], checkpoint_dir=tmp_path)
+    best = clone(DETECTORS[0]).set_params(epochs=1).fit(X, Y)
+    np.testing.assert_array_equal(first.score_samples(X), best.score_samples(X))
+    again = clone(DETECTORS[0]).fit(X, Y, [stop], checkpoint_dir=tmp_path, resume=True)
+    assert len(again.history_) == 3 * 3
+    assert_same(first, again)
+
+
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_run_killed_while_callbacks_end_it_ends_the_same(every, tmp_path):
+    class StopAndDouble(keras.callbacks.Callback):
+        def __init__(self, killed=False):
+            super().__init__()
+            self.killed = killed
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 4
+
+        def on_train_end(self, logs=None):
+            if self.killed:
+                raise Interruption
+            self.model.set_weights([2 * weights for weights in self.model.get_weights()])
+
+    whole = clone(DETECTORS[0]).fit(X, Y, [StopAndDouble()])
+    with pytest.raises(Interruption):
+        clone(DETECTORS[0]).fit(
+            X, Y, [StopAndDouble(True)], checkpoint_dir=tmp_path, checkpoint_every=every
+        )
+    for _ in ("resumed", "finished"):  # the second time nothing is doubled again
+        again = clone(DETECTORS[0])
+        again.fit(X, Y, [StopAndDouble()], checkpoint_dir=tmp_path, resume=True)
+        assert_same(whole, again)
+
+
+def test_stop_epochs_found_once_stay_the_run_s(tmp_path, monkeypatch):
+    detector = clone(DETECTORS[0]).set_params(stop_epochs="auto")
+    monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: 3)
+    whole = clone(detector).fit(X, Y)
+    early = interrupted(detector, tmp_path)
+    monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: pytest.fail("searched again"))
+    for resumed in (early, clone(detector)):  # interrupted, then finished
+        resumed.fit(X, Y, checkpoint_dir=tmp_path, resume=True)
+        assert resumed.stop_epochs_ == 3
+        assert_same(whole, resumed)
+
+
 def test_a_seed_drawn_at_random_stays_the_run_s(tmp_path):
     detector = clone(DETECTORS[0]).set_params(random_state=None)
     early = interrupted(detector, tmp_path, epoch=1, y=None)

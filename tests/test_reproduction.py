@@ -69,6 +69,8 @@ def small(name="small", run=piece):
 
 @pytest.fixture
 def reproduce(monkeypatch):
+    # Pieces that run in this process have no model to forget, and its rubbish takes seconds.
+    monkeypatch.setattr("keras.utils.clear_session", lambda: None)
     spec = importlib.util.spec_from_file_location("reproduce", SCRIPTS / "reproduce.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

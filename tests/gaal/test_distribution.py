@@ -53,7 +53,7 @@ def free_ports(count):
     return ports
 
 
-@pytest.fixture(scope="module", params=[pytest.param(2, marks=pytest.mark.slow), 4])
+@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.slow)])
 def mirrored(request):
     result, _ = finish(start(SCRIPT, "mirrored", request.param))
     return request.param, result

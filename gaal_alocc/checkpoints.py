@@ -177,7 +177,12 @@ class Checkpoints:
         if every != "auto" and not (isinstance(every, Integral) and every >= 1):
             raise ValueError(f"checkpoint_every is {every!r}; expected 'auto' or an int from 1.")
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"checkpoint_dir={folder} cannot be a folder: {error.strerror}"
+            ) from error
         versions = {
             "format of checkpoints": FORMAT,
             "version of gaal-alocc": __version__,

@@ -45,18 +45,19 @@ def run_piece(run: Callable[..., dict], arguments: dict) -> dict | str:
     return result
 
 
-def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> list[str]:
+def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> dict[str, str]:
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
-    Returns what went wrong, a line a target that is not stored.
+    Returns what went wrong, by the names of the targets that are not stored.
     """
     import keras
     from joblib import Parallel, delayed
 
     pieces = {target.name: target.pieces(plan) for target in targets}
     queue = [delayed(run_piece)(t.run, piece) for t in targets for piece in pieces[t.name]]
-    start, wrong = time.perf_counter(), []
+    jobs = min(jobs, len(queue) or 1)
+    start, wrong = time.perf_counter(), {}
     with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(queue)) as made:
         for target in targets:
             expected = len(pieces[target.name])
@@ -68,7 +69,7 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> l
                 progress.update(len(results), finalize=len(results) == expected)
             failed = [result for result in results if isinstance(result, str)]
             if failed:
-                wrong.append(f"{target.name}, {failed[0]}")
+                wrong[target.name] = failed[0]
                 continue
             outcome = target.show(plan, results)
             now = time.perf_counter()
@@ -209,11 +210,11 @@ def main(argv: list[str] | None = None) -> int:
         print("\nreproduce: interrupted; what is finished is kept", file=sys.stderr)
         return 130
     for result in stored:
-        if result["name"] in {target.name for target in targets}:
+        if result["name"] in {target.name for target in targets} - wrong.keys():
             print(f"  {result['verdict']:20} {result['title']}: {result['summary']}")
     print(f"{args.output / 'index.html'} written in {time.perf_counter() - start:.0f} s")
-    for line in wrong:
-        print(f"reproduce: {line}", file=sys.stderr)
+    for name, line in wrong.items():
+        print(f"reproduce: {name}, {line}", file=sys.stderr)
     return 2 if wrong else 0
 
 

@@ -31,6 +31,15 @@ def opened(folder, *, resume=True, every=1, seed=5, bind=True, **identity):
     return store
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for folder, problem in [("file", "File exists"), ("file/in", "Not a directory")]:
+        with pytest.raises(
+            OSError, match=f"checkpoint_dir=.*{folder} cannot be a folder: {problem}"
+        ):
+            opened(tmp_path / folder)
+
+
 def write(folder, epochs):
     """Snapshots of a run whose state is its epoch's number."""
     store = opened(folder, bind=False)

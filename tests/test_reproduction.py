@@ -149,6 +149,24 @@ def test_other_versions_make_a_target_anew(reproduce, monkeypatch, tmp_path, cap
     assert "kept" not in capsys.readouterr().out
 
 
+def test_what_an_earlier_version_left_is_made_anew(reproduce, monkeypatch, tmp_path, capsys):
+    with_targets(monkeypatch, reproduce, small())
+    arguments = ["--output", str(tmp_path), "--jobs", "1"]
+    assert reproduce.main(arguments) == 0
+    path = tmp_path / "small" / "result.json"
+    path.write_text(path.read_text().replace('"stand_in"', '"another"'))
+    assert reproduce.main(arguments) == 0
+    assert "kept" not in capsys.readouterr().out
+    assert '"stand_in"' in path.read_text()
+
+
+def test_verdicts_are_counted():
+    result = {"plan": {"full": False}, "seconds": 90}
+    judged = [{**result, "verdict": v} for v in (verdicts.DIFFERS, verdicts.REPRODUCED)]
+    assert report.counts(judged) == "1 reproduced, 1 differs; --quick, 3 minutes in all"
+    assert report.counts([judged[0]] * 2) == "2 differ; --quick, 3 minutes in all"
+
+
 def test_the_report_names_everything_one_needs_to_redo_it(reproduce, monkeypatch, tmp_path):
     with_targets(monkeypatch, reproduce, small())
     reproduce.main(["--output", str(tmp_path), "--jobs", "1", "--seeds", "2"])

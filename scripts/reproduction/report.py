@@ -85,6 +85,8 @@ def read(folder: Path) -> dict | None:
         result = json.loads((folder / "result.json").read_text())
     except FileNotFoundError:
         return None
+    if not result.keys() >= {"seeds", "stand_in"}:  # of an earlier version
+        return None
     return {**result, "summary": summary(result["comparisons"], result["stand_in"])}
 
 
@@ -237,12 +239,12 @@ def tables_of(result: dict, output: Path) -> list[tuple[str, str, list[str], lis
 def counts(results: list[dict]) -> str:
     """Count the verdicts."""
     found = [result["verdict"] for result in results]
+    plural = {verdicts.DIFFERS: "differ"}
+    told = [f"{n} {v if n == 1 else plural.get(v, v)}" for v in MARKS if (n := found.count(v))]
     full = sum(result["plan"]["full"] for result in results)
     plans = {0: "--quick", len(results): "--full"}.get(full, f"--full in {full} of {len(results)}")
-    return (
-        ", ".join(f"{found.count(v)} {v}" for v in MARKS if v in found)
-        + f"; {plans}, {sum(r['seconds'] for r in results) / 60:.0f} minutes in all"
-    )
+    minutes = sum(result["seconds"] for result in results) / 60
+    return f"{', '.join(told)}; {plans}, {minutes:.0f} minutes in all"
 
 
 # --- Markdown ------------------------------------------------------------------------------------

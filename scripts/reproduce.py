@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reproduction import alocc, gaal, report
+from reproduction import report
 from reproduction.target import Plan, Target
+from reproduction.targets import GAAL, TARGETS
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
-TARGETS = {target.name: target for target in [*gaal.TARGETS, *alocc.TARGETS]}
 
 
 def run_piece(run: Callable[..., dict], arguments: dict) -> dict | str:
@@ -99,7 +99,7 @@ def published_files(targets: list[Target], plan: Plan) -> None:
             f"{plan.data_home / 'mnist.npz'} is not there; ALOCC's targets need it"
         )
     # WDBC is rebuilt where it is not there.
-    if plan.gaal_home is not None and any(target in gaal.TARGETS for target in targets):
+    if plan.gaal_home is not None and any(target in GAAL for target in targets):
         for name in datasets.PUBLISHED if plan.full else ("onecluster",):
             datasets.load_dataset(name, data_home=plan.gaal_home, download=False)
 

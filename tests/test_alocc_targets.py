@@ -13,13 +13,21 @@ import pytest
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from reproduction import alocc as targets  # noqa: E402
-from reproduction import verdicts  # noqa: E402
+from reproduction import (  # noqa: E402
+    alocc_figure6,
+    alocc_figure7,
+    alocc_figure8,
+    alocc_frames,
+    alocc_runs,
+    alocc_tutorial,
+    verdicts,
+)
 from reproduction.target import Plan, sha256  # noqa: E402
+from reproduction.targets import ALOCC  # noqa: E402
 from reproduction.verdicts import CANNOT, DIFFERS, REPRODUCED  # noqa: E402
 
 QUICK = Plan(full=False, seeds=3)
-TARGETS = {target.name: target for target in targets.TARGETS}
+TARGETS = {target.name: target for target in ALOCC}
 
 
 class MeanImage:
@@ -93,9 +101,9 @@ def check_shown(outcome):
 def test_the_targets_are_listed_without_tensorflow():
     code = f"""
 import sys; sys.path.insert(0, {str(SCRIPTS)!r})
-from reproduction.alocc import TARGETS
+from reproduction.targets import ALOCC
 from reproduction.target import Plan
-assert all(target.pieces(Plan(full=False, seeds=3)) for target in TARGETS)
+assert all(target.pieces(Plan(full=False, seeds=3)) for target in ALOCC)
 sys.exit("tensorflow" in sys.modules)"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -122,7 +130,7 @@ def test_a_quick_run_is_small_and_shown(name, monkeypatch):
 
     monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
     if name == "alocc-figure8":  # whose protocol clones
-        monkeypatch.setattr(targets, "_short_run", lambda *_, **__: _cloneable())
+        monkeypatch.setattr(alocc_figure8, "short_run", lambda *_, **__: _cloneable())
     target = TARGETS[name]
     results = [target.run(**piece) for piece in target.pieces(QUICK)]
     stored = pickle.dumps(results)
@@ -148,11 +156,11 @@ def test_alocc_itself_goes_through(monkeypatch):
 
     small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
     monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
-    result = targets.run_figure6(seed=1, mnist=None)
+    result = alocc_figure6.run_figure6(seed=1, mnist=None)
     assert list(result["nearness"].index) == [1, 6, 7]
     assert (result["nearness"]["error"] > 0).all()
     assert (result["nearness"]["correlation"].abs() < 1).all()
-    check_shown(targets.show_figure6(QUICK, [result]))
+    check_shown(alocc_figure6.show_figure6(QUICK, [result]))
 
 
 # ---------------------------------------------------------------------------------------
@@ -162,7 +170,10 @@ def test_alocc_itself_goes_through(monkeypatch):
 def tutorial_run(seed=1):
     losses = np.full((5, 52), 0.12)
     losses[0, 0] = 1.1
-    auc = {score: targets.RERUNS[name][seed - 1] for score, name in targets.RERUN_NAMES.items()}
+    auc = {
+        score: alocc_tutorial.RERUNS[name][seed - 1]
+        for score, name in alocc_tutorial.RERUN_NAMES.items()
+    }
     return {
         "seed": seed,
         "history": pd.DataFrame(
@@ -171,7 +182,7 @@ def tutorial_run(seed=1):
         "epoch": 3,
         "auc": pd.DataFrame({"epoch": np.arange(5), "chosen": np.arange(5) == 3, **auc}),
         "samples": pd.DataFrame(
-            [{"label": k, "row": 0, **values} for k, values in targets.SAMPLES.items()]
+            [{"label": k, "row": 0, **values} for k, values in alocc_tutorial.SAMPLES.items()]
         ),
         "shown": [np.zeros((4, 28, 28), np.uint8)] * 2,
         "montage": [np.zeros((25, 28, 28), np.uint8)] * 3,
@@ -187,7 +198,7 @@ def another_epoch(run):
 
 
 def coin(run):
-    run["auc"][list(targets.SCORES)] = 0.5
+    run["auc"][list(alocc_runs.SCORES)] = 0.5
 
 
 def samples_swapped(run):
@@ -199,7 +210,7 @@ def sure_of_it(run):
 
 
 def test_a_tutorial_as_published_is_reproduced(full):
-    outcome = targets.show_tutorial(full, [tutorial_run(seed) for seed in (1, 2, 3)])
+    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in (1, 2, 3)])
     check_shown(outcome)
     assert {c.verdict for c in outcome.comparisons} == {REPRODUCED}
     assert outcome.data[0]["sha256"] == sha256(full.mnist)
@@ -223,18 +234,18 @@ def test_a_bad_tutorial_differs(full, spoil, start):
     runs = [tutorial_run(seed) for seed in (1, 2, 3)]
     for run in runs:
         spoil(run)
-    outcome = targets.show_tutorial(full, runs)
+    outcome = alocc_tutorial.show_tutorial(full, runs)
     assert verdict_on(outcome, start) == {DIFFERS}
     assert verdicts.overall(outcome.comparisons) == DIFFERS
 
 
 def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
-    outcome = targets.show_tutorial(QUICK, [tutorial_run()])
+    outcome = alocc_tutorial.show_tutorial(QUICK, [tutorial_run()])
     assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
     assert verdict_on(outcome, "AUC of reconstruction, last") == {CANNOT}
     run = tutorial_run()
     coin(run)
-    outcome = targets.show_tutorial(QUICK, [run])
+    outcome = alocc_tutorial.show_tutorial(QUICK, [run])
     assert verdict_on(outcome, "AUC of reconstruction, last") == {DIFFERS}
 
 
@@ -246,7 +257,7 @@ def figure6_run(correlation_of_others):
 
 @pytest.mark.parametrize(("correlation", "verdict"), [(0.5, REPRODUCED), (0.9, DIFFERS)])
 def test_figure6_differs_where_others_are_reconstructed_as_well(full, correlation, verdict):
-    outcome = targets.show_figure6(full, [figure6_run(correlation)])
+    outcome = alocc_figure6.show_figure6(full, [figure6_run(correlation)])
     check_shown(outcome)
     assert {c.verdict for c in outcome.comparisons} == {verdict}
 
@@ -267,11 +278,11 @@ def figure7_runs(d_rx):
     ids=["R sets apart", "D(R(x)) says nothing"],
 )
 def test_figure7_differs_where_r_does_not_set_apart(full, d_rx, verdict):
-    outcome = targets.show_figure7(full, figure7_runs(d_rx))
+    outcome = alocc_figure7.show_figure7(full, figure7_runs(d_rx))
     check_shown(outcome)
     assert verdict_on(outcome, "inliers and outliers") == {verdict}
     assert verdict_on(outcome, "the scores") == {CANNOT}
-    on_digits = targets.show_figure7(QUICK, figure7_runs(d_rx))
+    on_digits = alocc_figure7.show_figure7(QUICK, figure7_runs(d_rx))
     assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
 
 
@@ -289,33 +300,33 @@ def figure8_run(spoiled="", by=0.0):
             "auc": 0.9,
             "f1_everything_inlier": 0.9,
         }
-        for score, name in {**targets.FIGURE8_NAMES, "reconstruction": "D(X)"}.items()
-        for rule in targets.RULES
-        for share, f1 in zip(OUTLIER_SHARES, targets.PAPER_F1[name])
+        for score, name in {**alocc_figure8.FIGURE8_NAMES, "reconstruction": "D(X)"}.items()
+        for rule in alocc_figure8.RULES
+        for share, f1 in zip(OUTLIER_SHARES, alocc_figure8.PAPER_F1[name])
     ]
     return {"table": pd.DataFrame(rows)}
 
 
 def test_figure8_with_the_papers_numbers_is_reproduced(full):
-    outcome = targets.show_figure8(full, [figure8_run()])
+    outcome = alocc_figure8.show_figure8(full, [figure8_run()])
     check_shown(outcome)
     assert {c.verdict for c in outcome.comparisons} == {REPRODUCED}
 
 
 @pytest.mark.parametrize("score", ["d_rx", "LOF"])
 def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(full, score):
-    outcome = targets.show_figure8(full, [figure8_run(score, 0.05)])
-    name = targets.SCORES.get(score, score)
+    outcome = alocc_figure8.show_figure8(full, [figure8_run(score, 0.05)])
+    name = alocc_runs.SCORES.get(score, score)
     assert verdict_on(outcome, f"F1 of {name} at") == {DIFFERS}
     (comparison,) = [c for c in outcome.comparisons if c.what.startswith(f"F1 of {name} at")]
     assert comparison.reason
     assert comparison.difference == pytest.approx(-0.05)
-    on_digits = targets.show_figure8(QUICK, [figure8_run(score, 0.05)])
+    on_digits = alocc_figure8.show_figure8(QUICK, [figure8_run(score, 0.05)])
     assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
 
 
 def test_figure8_differs_where_r_does_not_help(full):
-    outcome = targets.show_figure8(full, [figure8_run("d_rx", 0.07)])
+    outcome = alocc_figure8.show_figure8(full, [figure8_run("d_rx", 0.07)])
     assert verdict_on(outcome, "F1 of D(R(x)) less") == {DIFFERS}
 
 
@@ -323,7 +334,7 @@ def frames_run(scores):
     from alocc.protocols import auc_eer
 
     is_anomalous = np.arange(20) >= 10
-    frames = dict.fromkeys(targets.SCORES, scores)
+    frames = dict.fromkeys(alocc_runs.SCORES, scores)
     picture = (np.zeros((32, 32), np.uint8), np.ones((32, 32), np.float32))
     return {
         "seed": 1,
@@ -338,7 +349,7 @@ def frames_run(scores):
     ("scores", "verdict"), [(-np.arange(20.0), CANNOT), (np.zeros(20), DIFFERS)]
 )
 def test_frames_are_not_compared_but_the_intruder_must_be_found(scores, verdict):
-    outcome = targets.show_frames(QUICK, [frames_run(scores)])
+    outcome = alocc_frames.show_frames(QUICK, [frames_run(scores)])
     check_shown(outcome)
     assert verdict_on(outcome, "frame AUC") == {verdict}
     assert verdict_on(outcome, "frame EER") == {CANNOT}

@@ -14,8 +14,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from reproduction import gaal, report, verdicts
+from reproduction import (
+    division,
+    gaal_data,
+    gaal_runs,
+    irrelevant_variables,
+    onecluster,
+    post_figure3,
+    report,
+    stop_epochs,
+    verdicts,
+)
 from reproduction.target import Outcome, Plan, Target, sha256
+from reproduction.targets import TARGETS
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 QUICK = Plan(full=False, seeds=2)
@@ -281,9 +292,6 @@ def test_a_plan_finds_the_published_files_in_one_folder(tmp_path):
     assert Plan(True, 1, tmp_path).mnist == tmp_path / "mnist.npz"
 
 
-TARGETS = {target.name: target for target in gaal.TARGETS}
-
-
 @pytest.mark.parametrize(
     "name", ["so-onecluster", "mo-onecluster", "post-figure4", "post-figure5", "post-figure6"]
 )
@@ -291,7 +299,7 @@ def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
     algorithm = "MO-GAAL" if name.startswith("mo") else "SO-GAAL"
     runs = [
         flat(algorithm, {"stop_epochs": 1000, **variant}, seed)
-        for variant in ({}, gaal.UNDER_224)
+        for variant in ({}, onecluster.UNDER_224)
         for seed in range(2)
     ]
     outcome = TARGETS[name].show(QUICK, runs)
@@ -324,11 +332,11 @@ BAD = {
                 {
                     "epoch": 1,
                     "auc": 0.5,
-                    "plane": np.linspace(0, 1, gaal.GRID**2).reshape(gaal.GRID, -1),
+                    "plane": np.linspace(0, 1, division.GRID**2).reshape(division.GRID, -1),
                     "generated": np.random.default_rng(0).random((30, 2)),
                 }
             ]
-            * len(gaal.MOMENTS)
+            * len(division.MOMENTS)
         ]
         * 2,
     ),
@@ -370,8 +378,9 @@ def test_the_logarithms_are_those_of_the_post():
 
 def test_other_points_are_not_the_published_scatter(monkeypatch, tmp_path):
     plan = dataclasses.replace(QUICK, data_home=tmp_path)
-    data = gaal.load("onecluster", None)
-    monkeypatch.setattr(gaal, "load", lambda name, home: data)
+    data = gaal_data.load("onecluster", None)
+    for module in (post_figure3, gaal_data):
+        monkeypatch.setattr(module, "load", lambda name, home: data)
     outcome = TARGETS["post-figure3"].show(plan, [])
     assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
     data.data, data.target = data.data[:900] + 0.1, data.target[:900]
@@ -393,28 +402,28 @@ def test_points_made_to_be_like_the_published_ones_are_not_judged():
 def test_small_pieces_of_gaal_run_and_show():
     """Every kind of piece, trained for real on small settings."""
     short = {"seed": 0, "name": "WDBC", "home": None, "parameters": {"stop_epochs": 3}}
-    for algorithm in gaal.ALGORITHMS:
-        result = gaal.summarise(algorithm=algorithm, **short)
+    for algorithm in gaal_runs.ALGORITHMS:
+        result = gaal_runs.summarise(algorithm=algorithm, **short)
         assert 0 <= result["stop"] <= result["best"] <= 1
-        looked = gaal.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
+        looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
         assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20, 60]
         assert looked["moments"][0]["generated"].shape == (300, 2)
         assert looked["end"] == looked["moments"][-1]["auc"]
-        seen = gaal.irrelevant(algorithm, 0.5, 0, 2)
+        seen = irrelevant_variables.irrelevant(algorithm, 0.5, 0, 2)
         assert 0 <= seen["auc"] <= 1
-    unstopped = gaal.unstopped(
+    unstopped = stop_epochs.unstopped(
         algorithm="SO-GAAL",
         **{**short, "parameters": {"stop_epochs": 150}},
     )
     assert len(unstopped["loss"]) == 512  # WDBC's loss slows before 300 and rises again
     assert 100 < unstopped["suggested"] < 400
     for method in ("LOF", "kNN", "IsolationForest"):
-        assert gaal.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95
+        assert irrelevant_variables.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95
 
 
 def test_the_settings_of_the_figures_are_the_published_ones():
-    assert gaal.published_parameters("SO-GAAL", "onecluster") == {"stop_epochs": 1000}
-    assert gaal.published_parameters("MO-GAAL", "WDBC") == {"stop_epochs": 200, "k": 10}
+    assert gaal_runs.published_parameters("SO-GAAL", "onecluster") == {"stop_epochs": 1000}
+    assert gaal_runs.published_parameters("MO-GAAL", "WDBC") == {"stop_epochs": 200, "k": 10}
     full = Plan(full=True, seeds=10, data_home=Path("data"))
     pieces = TARGETS["datasets"].pieces(full)
     assert len(pieces) == 12 * 2 * 10

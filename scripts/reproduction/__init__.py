@@ -1,1 +1,1 @@
-"""The published figures and tables, each a named target that scripts/reproduce.py runs."""
+"""The published figures and tables: a module each, named as `reproduce.py --list` names it."""

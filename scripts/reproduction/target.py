@@ -76,6 +76,16 @@ class Target:
     show: Callable[[Plan, list[dict]], Outcome]
 
 
+def nothing(plan: Plan) -> list[dict]:
+    """Give the pieces of a target that trains nothing."""
+    return []
+
+
+def never(**_) -> dict:
+    """Stand for the run of a target without pieces."""
+    raise AssertionError("a target without pieces was run")
+
+
 def sha256(data: Path | str | np.ndarray) -> str:
     """Compute the SHA-256 of a file, or of the bytes of an array."""
     if isinstance(data, np.ndarray):

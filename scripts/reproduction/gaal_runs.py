@@ -1,0 +1,141 @@
+"""What GAAL's targets share: the published settings, one training, its curves and numbers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduction.gaal_data import load
+
+PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text())["gaal"]
+ALGORITHMS = ("SO-GAAL", "MO-GAAL")
+
+COMMON = (
+    "lr_d 0.01, lr_g 0.0001, decay 1e-6, momentum 0.9, batches of min(500, n) rows in a fixed"
+    " order, 3 x stop_epochs epochs; labels only for the AUC, which is of the training data"
+)
+
+SMOOTHED = 41  # updates of the centred mean that the published bands were taken after
+
+
+def detector(algorithm: str, parameters: dict, seed: int):
+    """Build one detector of either algorithm."""
+    from gaal import MOGAAL, SOGAAL
+
+    kind = {"SO-GAAL": SOGAAL, "MO-GAAL": MOGAAL}[algorithm]
+    return kind(**parameters, random_state=seed)
+
+
+def published_parameters(algorithm: str, name: str) -> dict:
+    """Give the published stop_epochs (and k) of a data set."""
+    from gaal.datasets import PUBLISHED as SETS
+
+    if algorithm == "SO-GAAL":
+        return {"stop_epochs": SETS[name].so_stop_epochs}
+    return {"stop_epochs": SETS[name].mo_stop_epochs, "k": SETS[name].k}
+
+
+def stop_node(fitted, n: int) -> int:
+    """Count the updates in which the generator learned."""
+    from gaal import training
+
+    kind = {"SOGAAL": training.SO_GAAL, "MOGAAL": training.MO_GAAL}[type(fitted).__name__]
+    batches = n // min(fitted.batch_size, n)
+    epochs = len(fitted.history_) // batches
+    return kind.active_updates(fitted.stop_epochs, batches, epochs, fitted.whether_stop)
+
+
+def train(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
+    """Train one detector, keep its curves."""
+    data = load(name, home)
+    start = time.perf_counter()
+    fitted = detector(algorithm, parameters, seed).fit(data.data, data.target)
+    return {
+        "algorithm": algorithm,
+        "name": name,
+        "seed": seed,
+        "parameters": parameters,
+        "history": fitted.history_.astype(np.float32),
+        "stop": stop_node(fitted, len(data.data)),
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def summarise(**arguments) -> dict:
+    """Train one detector, keep three numbers."""
+    run = train(**arguments)
+    auc = run["history"]["auc"]
+    return {
+        **{key: run[key] for key in ("algorithm", "name", "seed", "parameters", "seconds")},
+        "stop": float(auc.iloc[run["stop"] - 1]),
+        "end": float(auc.iloc[-1]),
+        "best": float(auc.max()),
+    }
+
+
+def curves(run: dict) -> pd.DataFrame:
+    """Smooth the losses of a run as the published bands were; the AUC stays as it is."""
+    smooth = run["history"].rolling(SMOOTHED, center=True, min_periods=1).mean()
+    return smooth.assign(auc=run["history"]["auc"])
+
+
+def at(runs: list[dict], column: str, update: int) -> list[float]:
+    """Values of a curve at an update, one a run."""
+    return [float(curves(run)[column].iloc[min(update, len(run["history"]) - 1)]) for run in runs]
+
+
+def final_auc(runs: Iterable[dict]) -> list[float]:
+    """AUC after the last epoch, one a run."""
+    return [float(run["history"]["auc"].iloc[-1]) for run in runs]
+
+
+def best_auc(runs: Iterable[dict]) -> list[float]:
+    """Highest AUC on the way, one a run."""
+    return [float(run["history"]["auc"].max()) for run in runs]
+
+
+def draw_runs(runs: list[dict], title: str, ax: Axes, which: int = 0) -> None:
+    """Draw one run as published, and the AUC of the others behind it."""
+    from gaal import plots
+
+    for run in runs:
+        if run is not runs[which]:
+            ax.plot(run["history"]["auc"], color=plots.AUC, linewidth=0.6, alpha=0.35)
+    plots.plot_training(runs[which]["history"], ax, stop=runs[which]["stop"])
+    seed = f"seed {runs[which]['seed']}"
+    behind = f"; pale: the AUC of {len(runs) - 1} other seeds" if len(runs) > 1 else ""
+    ax.set_title(f"{title}, {seed}{behind}", fontsize="medium")
+
+
+def wide() -> Figure:
+    """Make a figure as wide as a page."""
+    return Figure(figsize=(7, 4), layout="constrained")
+
+
+def by_seed(runs: list[dict]) -> pd.DataFrame:
+    """Lay out the AUC of every run."""
+    auc = [run["history"]["auc"] for run in runs]
+    return pd.DataFrame(
+        {
+            "seed": [run["seed"] for run in runs],
+            "kernels": [run["parameters"].get("discriminator_init", "published") for run in runs],
+            "AUC at the stop node": [float(a.iloc[run["stop"] - 1]) for a, run in zip(auc, runs)],
+            "AUC at the end": [float(a.iloc[-1]) for a in auc],
+            "best AUC": [float(a.max()) for a in auc],
+            "best at update": [int(a.idxmax()) for a in auc],
+            "seconds": [run["seconds"] for run in runs],
+        }
+    )
+
+
+def mean_spread(values: pd.Series) -> str:
+    """Write a mean and the standard deviation over seeds."""
+    spread = f" ± {values.std():.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{spread}"

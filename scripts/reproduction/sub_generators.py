@@ -1,0 +1,78 @@
+"""AUC by the number of sub-generators."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reproduction import verdicts
+from reproduction.gaal_data import PLANES, describe, home_of
+from reproduction.gaal_runs import COMMON, mean_spread, summarise, wide
+from reproduction.target import Outcome, Plan, Target
+
+
+def k_pieces(plan: Plan) -> list[dict]:
+    """Give the numbers of sub-generators on a round cluster and on several."""
+    ks = (1, 2, 5, 10, 20, 30) if plan.full else (1, 3, 10)
+    names = ("onecluster", *PLANES) if plan.full else ("onecluster",)
+    return [
+        {
+            "algorithm": "MO-GAAL",
+            "name": name,
+            "parameters": {"k": k, "stop_epochs": 1000 if plan.full else 300},
+            "seed": seed,
+            "home": home_of(plan),
+        }
+        for name in names
+        for k in ks
+        for seed in range(min(plan.seeds, 3 if plan.full else 2))
+    ]
+
+
+def show_k(plan: Plan, runs: list[dict]) -> Outcome:
+    """Show the final AUC by the number of sub-generators."""
+    frame = pd.DataFrame(runs)
+    frame["k"] = [parameters["k"] for parameters in frame.pop("parameters")]
+    figure = wide()
+    ax = figure.subplots()
+    compared = []
+    for colour, (name, part) in zip(
+        ("tab:blue", "tab:orange", "tab:green"), frame.groupby("name", sort=False)
+    ):
+        ax.plot(part["k"], part["end"], "o", color=colour, alpha=0.3, ms=4)
+        median = part.groupby("k")["end"].median()
+        ax.plot(median, color=colour, marker="o", label=f"{name} (line: median)")
+        several = float(median[median.index >= 10].max())
+        compared.append(
+            verdicts.holds(
+                f"{name}: ten or more sub-generators against one",
+                several >= median[1] - 0.005,
+                f"median final AUC {several:.3f} against {median[1]:.3f}",
+                "more sub-generators describe the data better, up to a point (section 4)",
+                "best median with k of 10 or more not lower than with k = 1, give or take 0.005",
+            )
+        )
+    ax.set(xlabel="k, number of sub-generators", ylabel="AUC at the end", xscale="log")
+    ax.set_xticks(sorted(frame["k"].unique()), [str(k) for k in sorted(frame["k"].unique())])
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small")
+    table = frame.pivot_table("end", "k", "name", mean_spread, sort=False).reset_index()
+    home = home_of(plan)
+    return Outcome(
+        compared,
+        {"AUC by the number of sub-generators": figure},
+        {"Mean and standard deviation over seeds": table},
+        ["k(k + 1) / 2 must not exceed the batch of 500 rows: k is at most 31."],
+        [describe(name, home) for name in frame["name"].unique()],
+    )
+
+
+TARGET = Target(
+    "sub-generators",
+    "AUC by the number of sub-generators",
+    "Liu et al. (2019), section 4: the number of sub-generators k",
+    f"stop_epochs 1000, in --quick 300; {COMMON}",
+    k_pieces,
+    summarise,
+    show_k,
+)

@@ -1,0 +1,50 @@
+"""All targets, in the order of the report."""
+
+from reproduction import (
+    alocc_figure6,
+    alocc_figure7,
+    alocc_figure8,
+    alocc_frames,
+    alocc_tutorial,
+    datasets,
+    division,
+    irrelevant_variables,
+    mo_onecluster,
+    post_figure2,
+    post_figure3,
+    post_figure4,
+    post_figure5,
+    post_figure6,
+    so_onecluster,
+    stop_epochs,
+    sub_generators,
+)
+
+GAAL = [
+    module.TARGET
+    for module in (
+        so_onecluster,
+        mo_onecluster,
+        post_figure2,
+        post_figure3,
+        post_figure4,
+        post_figure5,
+        post_figure6,
+        datasets,
+        division,
+        stop_epochs,
+        sub_generators,
+        irrelevant_variables,
+    )
+]
+ALOCC = [
+    module.TARGET
+    for module in (
+        alocc_tutorial,
+        alocc_figure6,
+        alocc_figure7,
+        alocc_figure8,
+        alocc_frames,
+    )
+]
+TARGETS = {target.name: target for target in [*GAAL, *ALOCC]}

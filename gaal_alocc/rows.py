@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,24 +225,64 @@ def checked_blocks(
     Raises
     ------
     ValueError
-        As ``validate_data``; NaN and infinity are told with their row.
+        As ``validate_data``; what is no finite number is told with its row and column, which
+        is named where columns have names.
     """
     options = {"dtype": dtype, "ensure_all_finite": False}
     start = 0
     for block in rows.blocks(size):
-        if start == 0:
-            block = validate_data(
-                estimator, block, reset=reset, ensure_min_samples=min_samples, **options
-            )
-        else:
-            block = check_array(block, input_name="X", estimator=estimator, **options)
-        _check_finite(block, start)
+        table = block
+        _check_dates(table)
+        try:
+            if start == 0:
+                block = validate_data(
+                    estimator, table, reset=reset, ensure_min_samples=min_samples, **options
+                )
+            else:
+                block = check_array(table, input_name="X", estimator=estimator, **options)
+        except (TypeError, ValueError) as error:
+            wrong = _no_number(table, start)
+            if wrong is None:
+                raise
+            raise ValueError(wrong) from error
+        _check_finite(block, start, getattr(table, "columns", None))
         for i in range(0, len(block), size):
             yield block[i : i + size]
         start += len(block)
 
 
-def _check_finite(block: np.ndarray, start: int) -> None:
+def _check_dates(table: Any) -> None:
+    """Refuse dates, which numpy would quietly count in nanoseconds or days."""
+    if isinstance(table, pd.DataFrame):
+        for name, dtype in zip(table.columns, table.dtypes):
+            if dtype.kind in "mM":
+                raise ValueError(f"X: the column {name!r} holds {dtype}; expected numbers.")
+    elif getattr(table, "dtype", None) is not None and np.dtype(table.dtype).kind in "mM":
+        raise ValueError(f"X holds {table.dtype}; expected numbers.")
+
+
+def _no_number(table: Any, start: int) -> str | None:
+    """Find the first value of a DataFrame that is no number; None where all are."""
+    if not isinstance(table, pd.DataFrame):
+        return None
+    for i, (name, dtype) in enumerate(zip(table.columns, table.dtypes)):
+        if dtype.kind == "c":
+            return f"X: the column {name!r} holds {dtype}; expected real numbers."
+        if dtype.kind in "biuf":
+            continue
+        for row, value in enumerate(table.iloc[:, i], start):
+            try:
+                float(np.nan if value is None else value)  # numpy takes None for NaN
+            except (TypeError, ValueError):
+                what = "NA, a missing value," if value is pd.NA else reprlib.repr(value)
+                return (
+                    f"X: the column {name!r} holds {what} in row {row} (counted from 0);"
+                    " expected a number."
+                )
+    return None
+
+
+def _check_finite(block: np.ndarray, start: int, names: Sequence | None = None) -> None:
     with np.errstate(all="ignore"):
         if np.isfinite(np.sum(block, dtype=np.float64)):
             return
@@ -250,7 +291,10 @@ def _check_finite(block: np.ndarray, start: int) -> None:
         row, column = bad[0]
         what = f"infinity, or a value too large for {block.dtype},"
         what = "NaN" if np.isnan(block[row, column]) else what
-        raise ValueError(f"X holds {what} in row {start + row}, column {column} (counted from 0).")
+        where = f"row {start + row}, column {column} (counted from 0)"
+        if names is not None:
+            where = f"row {start + row} (counted from 0), column {names[column]!r}"
+        raise ValueError(f"X holds {what} in {where}.")
 
 
 def read(estimator: BaseEstimator, rows: Rows, size: int, *, min_samples: int) -> np.ndarray:

@@ -97,13 +97,66 @@ def test_what_is_not_finite_in_the_third_block_is_told_by_its_row(bad, tmp_path)
     wrong = X.copy()
     wrong[20, 1] = bad
     what = "NaN" if np.isnan(bad) else "infinity"
-    tables = [
-        wrong, pd.DataFrame(wrong), memory_map(tmp_path, wrong), parquet(tmp_path, wrong)[0],
-        tf.data.Dataset.from_tensor_slices(wrong),
-    ]  # fmt: skip
-    for table in tables:
-        with pytest.raises(ValueError, match=f"X holds {what}.* in row 20, column 1"):
+    for table in [
+        wrong, memory_map(tmp_path, wrong), tf.data.Dataset.from_tensor_slices(wrong)
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=f"X holds {what}.* in row 20, column 1 "):
             blocks_of(table, 8)
+    for table in [pd.DataFrame(wrong, columns=NAMES), parquet(tmp_path, wrong)[0]]:
+        with pytest.raises(ValueError, match=f"X holds {what}.* in row 20 .*, column 'b'"):
+            blocks_of(table, 8)
+
+
+DATES = pd.to_datetime(["2020-01-01", "2020-01-02"] * 25)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["1.5"] * 20 + ["text"] * 30, "holds 'text' in row 20"),
+        ([0.5] * 20 + ["1,5"] * 30, "holds '1,5' in row 20"),
+        ([b"yes", b"no"] * 25, "holds b'yes' in row 0"),
+        (["1"] * 49 + [""], "holds '' in row 49"),
+        ([0.5] * 20 + [pd.NA] * 30, "holds NA, a missing value, in row 20"),
+        (pd.array([0.5] * 20 + [None] * 30, "Float64"), "X holds NaN in row 20 .*, column 'b'"),
+        (pd.array([1] * 20 + [None] * 30, "Int64"), "X holds NaN in row 20 .*, column 'b'"),
+        (pd.array([True] * 20 + [None] * 30, "boolean"), "X holds NaN in row 20 .*, column 'b'"),
+        (pd.array(["1"] * 20 + [None] * 30, "string"), "holds NA, a missing value, in row 20"),
+        ([0.5] * 20 + [None] * 30, "X holds NaN in row 20 .*, column 'b'"),
+        (np.array([0.5] * 20 + [None] * 30, object), "X holds NaN in row 20 .*, column 'b'"),
+        (pd.Categorical(["low", "high"] * 25), "holds 'low' in row 0"),
+        (DATES, "holds datetime64.*; expected numbers"),
+        (DATES.tz_localize("UTC"), "holds datetime64.*; expected numbers"),
+        (DATES - DATES[0], "holds timedelta64.*; expected numbers"),
+        (DATES.to_period("D"), "holds Period.* in row 0"),
+        ([[1.0]] * 50, r"holds \[1.0\] in row 0"),
+        ([1 + 1j] * 50, "holds complex128; expected real numbers"),
+    ],
+)
+def test_what_is_no_number_in_a_data_frame_is_told_by_its_column(values, message):
+    frame = pd.DataFrame({"a": X[:, 0], "b": values, "c": X[:, 2]})
+    for table in [frame, frame[["b"]]]:
+        with pytest.raises(ValueError, match="'b'") as error:
+            blocks_of(table, 8)
+        error.match(message)
+
+
+def test_columns_of_numbers_in_other_clothes_are_read():
+    frame = pd.DataFrame(
+        {
+            "i": pd.array([1, 0] * 25, "Int64"),
+            "b": pd.array([True, False] * 25, "boolean"),
+            "o": np.array([1, 0.0] * 25, object),
+            "t": ["1", "0"] * 25,
+            "c": pd.Categorical([1, 0] * 25),
+        }
+    )
+    np.testing.assert_array_equal(np.concatenate(blocks_of(frame, 8)), [[1] * 5, [0] * 5] * 25)
+
+
+def test_dates_in_an_array_are_no_numbers():
+    with pytest.raises(ValueError, match="X holds datetime64"):
+        blocks_of(DATES.to_numpy()[:, None], 8)
 
 
 def test_a_sum_that_overflows_is_not_taken_for_infinity():

@@ -298,7 +298,7 @@ def test_labels_that_allow_no_auc_draw_a_warning_and_training_goes_on(y):
         (X[:1], "1 sample"),
         (X[:, :0], "0 feature"),
         (X[:, 0], "2D array"),
-        (pd.DataFrame({"a": X[:, 0], "b": "text"}), "could not convert string to float: 'text'"),
+        (pd.DataFrame({"a": X[:, 0], "b": "text"}), "column 'b' holds 'text' in row 0"),
     ],
 )
 @both

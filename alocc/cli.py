@@ -72,7 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="train on the first N GPUs, or on the CPU in N parts where there are none",
     )
     network.add_argument(
-        "--checkpoint_dir", help="keep the weights of every epoch here, and snapshots of the run"
+        "--checkpoint_dir",
+        type=os.path.expanduser,
+        metavar="DIR",
+        help="keep the weights of every epoch here, and snapshots of the run",
     )
     network.add_argument(
         "--checkpoint_every",
@@ -87,10 +90,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="go on from the last snapshot in --checkpoint_dir, where there is one",
     )
     train.add_argument(
-        "--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run"
+        "--tensorboard",
+        type=os.path.expanduser,
+        metavar="DIR",
+        help="folder for what TensorBoard shows of this run",
     )
     train.add_argument(
         "--output",
+        type=os.path.expanduser,
         required=True,
         metavar="DIR",
         help="folder for the model, history.csv, scores.csv, figures and settings.json",
@@ -110,14 +117,26 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model(test)
     _add_data(test)
     test.add_argument(
-        "--output", metavar="DIR", help="folder for scores.csv, tutorial.csv and figures"
+        "--output",
+        type=os.path.expanduser,
+        metavar="DIR",
+        help="folder for scores.csv, tutorial.csv and figures",
     )
 
     score = _add_command(commands, "score", "score images by a trained model", _score)
-    score.add_argument("input", help="a folder of images, or an npy or npz file of an array")
+    score.add_argument(
+        "input",
+        type=os.path.expanduser,
+        help="a folder of images, or an npy or npz file of an array",
+    )
     _add_model(score)
     score.add_argument("--array", metavar="NAME", help="which array of an npz file")
-    score.add_argument("--output", metavar="FILE", help="a csv file; by default the terminal")
+    score.add_argument(
+        "--output",
+        type=os.path.expanduser,
+        metavar="FILE",
+        help="a csv file; by default the terminal",
+    )
     score.add_argument("--quiet", action="store_true", help="say nothing but the result")
     return parser
 
@@ -203,6 +222,7 @@ def _every(text: str) -> str | int:
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
+        type=os.path.expanduser,
         required=True,
         metavar="FILE",
         help=f"what train wrote: {MODEL_FILE}, or the folder with it",
@@ -215,12 +235,14 @@ def _add_data(
     data = command.add_argument_group("data")
     data.add_argument(
         "--dataset",
+        type=os.path.expanduser,
         default="mnist",
         help="mnist, digits, or a folder of images: subfolders name the classes, those called"
         " train and test the parts",
     )
     data.add_argument(
         "--dataset_address",
+        type=os.path.expanduser,
         metavar="PATH",
         help="where mnist.npz or the IDX files are; by default they are downloaded",
     )

@@ -83,7 +83,7 @@ def load_mnist(path: str | Path | None = None, download: bool = True) -> Bunch:
     if path is None:
         arrays, source = _mnist_by_keras(download)
     else:
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         if not path.exists():
             raise FileNotFoundError(f"path={str(path)!r} does not exist.")
         if path.is_file():
@@ -174,7 +174,7 @@ def read_idx(path: str | Path) -> np.ndarray:
         If the header is not that of an IDX file of unsigned bytes, or the file is shorter
         or longer than it says.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         try:
@@ -296,7 +296,8 @@ def load_images(
     elif dataset == "digits":
         images = load_digits_28()
     else:
-        return _load_parts(Path(dataset if path is None else path), size, channels)
+        folder = Path(os.path.expanduser(dataset if path is None else path))
+        return _load_parts(folder, size, channels)
     if size is not None and images.data.shape[1:3] != tuple(size):
         images.data = resize_images(images.data, *size)
         images.test_data = resize_images(images.test_data, *size)
@@ -367,7 +368,7 @@ def load_image_folder(
         If two images differ in size and no ``size`` is given, if a file is not a readable
         image, if images lie beside subfolders of images, or for a bad size or channels.
     """
-    folder = Path(folder)
+    folder = Path(os.path.expanduser(folder))
     if channels not in (None, 1, 3):
         raise ValueError(f"channels={channels!r}, expected 1, 3 or None.")
     if size is not None:

@@ -573,7 +573,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             nor is a ``strategy`` that is not a name.
         """
         check_is_fitted(self)
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
@@ -620,6 +620,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ValueError
             If the file is no saved detector.
         """
+        path = os.path.expanduser(path)
         try:
             with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
                 settings = json.loads(archive.read("detector.json"))

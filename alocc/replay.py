@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def replay(
     dict of str to float
         The largest absolute difference of every recorded loss, array and weight.
     """
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
     with default_dtype(trace["g_loss_second"].dtype.name):
         return _replay(trace, steps_per_execution, ingredients)

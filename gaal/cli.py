@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import gaal_alocc.cli
+
 # stop_epochs and k, as in the published scripts
 SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
 SWEEP_MEASURES = ("auc_end", "auc_stop", "auc_best", "update_best")
@@ -46,7 +48,12 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     _add_settings(parser, stop_epochs, k)
     add = parser.add_argument
     add("--seed", type=int, help="seed of weights, shuffling and noise; at random if left out")
-    add("--output", type=Path, metavar="DIR", help="folder for history, scores, curves and model")
+    add(
+        "--output",
+        type=gaal_alocc.cli.path,
+        metavar="DIR",
+        help="folder for history, scores, curves and model",
+    )
     add(
         "--strategy",
         choices=("mirrored", "multiworker"),
@@ -58,7 +65,12 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
         metavar="N",
         help="train on the first N GPUs, or on the CPU in N parts where there are none",
     )
-    add("--checkpoint_dir", metavar="DIR", help="folder for snapshots of the run")
+    add(
+        "--checkpoint_dir",
+        type=gaal_alocc.cli.path,
+        metavar="DIR",
+        help="folder for snapshots of the run",
+    )
     add(
         "--checkpoint_every",
         type=_auto_or_int,
@@ -71,14 +83,17 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
         action="store_true",
         help="go on from the last snapshot in --checkpoint_dir, where there is one",
     )
-    add("--tensorboard", metavar="DIR", help="folder for what TensorBoard shows of this run")
+    add(
+        "--tensorboard",
+        type=os.path.expanduser,
+        metavar="DIR",
+        help="folder for what TensorBoard shows of this run",
+    )
     add("--quiet", action="store_true", help="print the final AUC only")
     return parser
 
 
 def _sweep_parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentParser:
-    from gaal_alocc.cli import add_sweep_arguments
-
     parser = argparse.ArgumentParser(
         prog=f"{name} sweep",
         description=f"Train {name.upper()} with many settings and seeds. The AUC is of the"
@@ -87,7 +102,7 @@ def _sweep_parser(name: str, stop_epochs: int, k: int | None) -> argparse.Argume
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_settings(parser, stop_epochs, k)
-    add_sweep_arguments(parser)
+    gaal_alocc.cli.add_sweep_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the settings of --draws")
     parser.add_argument("--quiet", action="store_true", help="show neither progress nor summary")
     return parser
@@ -98,6 +113,7 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     add = parser.add_argument
     add(
         "--path",
+        type=os.path.expanduser,
         default="WDBC",
         help="file of the published format (id, nor/out, features in [0, 1]), or the name of"
         " a published data set",
@@ -122,7 +138,12 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     add("--lr_g", type=float, default=0.0001, help="learning rate of the generator")
     add("--decay", type=float, default=1e-6, help="decay of the learning rates")
     add("--momentum", type=float, default=0.9, help="momentum of SGD")
-    add("--data_home", help="folder of the published files, also read from GAAL_DATA_HOME")
+    add(
+        "--data_home",
+        type=gaal_alocc.cli.path,
+        metavar="DIR",
+        help="folder of the published files, also read from GAAL_DATA_HOME",
+    )
     add(
         "--steps_per_execution",
         type=_auto_or_int,
@@ -132,7 +153,7 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     )
 
 
-def _load(path: str, data_home: str | None):
+def _load(path: str, data_home: Path | None):
     from gaal import datasets
 
     known = {name.lower() for name in datasets.PUBLISHED}
@@ -233,11 +254,9 @@ def _sweep(name: str, argv: Sequence[str]) -> int:
     try:
         data = _load(args.path, args.data_home)
 
-        from gaal_alocc.cli import run_sweep
-
         detector = _detector_class(name)(**_params(args))
         pair = (data.data, data.target)
-        run_sweep(args, detector, _fit_and_measure, pair, SWEEP_MEASURES)
+        gaal_alocc.cli.run_sweep(args, detector, _fit_and_measure, pair, SWEEP_MEASURES)
     except KeyboardInterrupt:
         print(f"\n{name} sweep: interrupted; the same command goes on", file=sys.stderr)
         return 130

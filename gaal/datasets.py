@@ -151,7 +151,7 @@ def load_dataset(
 
     # An empty GAAL_DATA_HOME counts as unset: it would mean the working directory.
     folders = [f for f in (data_home, os.environ.get("GAAL_DATA_HOME")) if f]
-    candidates = [Path(folder).expanduser() / name for folder in folders]
+    candidates = [Path(os.path.expanduser(folder)) / name for folder in folders]
     path = next((path for path in candidates if path.is_file()), None)
     if path is not None:
         bunch = _load_published(name, path, source=f"the published file {path}")
@@ -189,7 +189,7 @@ def load_csv(
         If the file holds fewer than two rows, rows of different lengths, another label, or
         features that are text, missing, NaN or infinite. The file and the line are named.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     with _open(path) as file:
         ids, target, data = _parse(file, path)
     bunch = _bunch(path.name, ids, target, data, source=f"the file {path}", filename=path)
@@ -337,7 +337,7 @@ def _load_published(name: str, path: Path, source: str) -> Bunch:
 
 
 def _load_cached(name: str, candidates: Sequence[Path], download: bool) -> Bunch:
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "gaal"
+    cache = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")) / "gaal"
     path = cache / name
     url = DATA_URL.format(name=name)
     source = f"{url}, cached as {path}"

@@ -439,7 +439,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             If there is no such folder, or the file cannot be written.
         """
         check_is_fitted(self, "discriminator_")
-        path = Path(path)
+        path = Path(os.path.expanduser(path))
         if not path.parent.is_dir():
             raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
         if path.is_dir():
@@ -493,6 +493,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ValueError
             If the file is no saved detector, or one of another class.
         """
+        path = os.path.expanduser(path)
         try:
             with zipfile.ZipFile(path) as archive:
                 settings = json.loads(archive.read("detector.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
     ValueError
         If the file is no recorded run of SO-GAAL or MO-GAAL.
     """
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
     config = json.loads(str(trace["config"]))
     if config.get("algorithm") not in ("so_gaal", "mo_gaal"):

@@ -176,7 +176,7 @@ class Checkpoints:
     ) -> None:
         if every != "auto" and not (isinstance(every, Integral) and every >= 1):
             raise ValueError(f"checkpoint_every is {every!r}; expected 'auto' or an int from 1.")
-        self.folder = Path(folder)
+        self.folder = Path(os.path.expanduser(folder))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

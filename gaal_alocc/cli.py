@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 SUMMARY_ROWS = 20
 
 
+def path(text: str) -> Path:
+    """Read a path, in which ~ stands for the home folder wherever the shell left it so."""
+    return Path(os.path.expanduser(text))
+
+
 def seeds(text: str) -> list[int]:
     """Read ``5`` (seeds 0 to 4), ``3,7`` or ``10..19``."""
     try:
@@ -58,7 +63,7 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dask", metavar="ADDRESS", help="run on the workers of this Dask scheduler instead")
     add(
         "--output",
-        type=Path,
+        type=path,
         required=True,
         metavar="DIR",
         help="folder for sweep.csv, a row a run, and sweep.png; runs that are in it already are"

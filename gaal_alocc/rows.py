@@ -112,7 +112,7 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
         # Through a small buffer, or a whole row group would lie in memory.
         return pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
 
-    paths = [Path(path) for path in paths]
+    paths = [Path(os.path.expanduser(path)) for path in paths]
     names, n = None, 0
     for path in paths:
         if path.is_dir():

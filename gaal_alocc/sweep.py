@@ -247,7 +247,7 @@ def sweep(
     fixed = {name: _cell(estimator.get_params()[name]) for name in names if name not in swept}
     fixed["data"] = joblib.hash(data)[:16]
 
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     columns = [*names, "seed", *measures, "seconds", "error", "data"]
     with _workers(jobs, dask, data) as (n_jobs, siblings), _held(path):
         done = _open_table(path, columns, fixed)

@@ -58,7 +58,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             raise ValueError(f"looks is {looks}; expected 1 or more.")
         # Keras would write the combined model's graph, which it cannot draw for a model with
         # weights of its own choice.
-        super().__init__(os.fspath(log_dir), **{"write_graph": False, **kwargs})
+        super().__init__(os.path.expanduser(log_dir), **{"write_graph": False, **kwargs})
         self.detector = detector
         self.X = X
         self.looks = looks

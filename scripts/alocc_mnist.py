@@ -16,6 +16,8 @@ from pathlib import Path
 
 from files import write_aside
 
+import gaal_alocc.cli
+
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
 SETTINGS = {
     "published": {"fidelity": "published"},
@@ -256,12 +258,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--dataset_address",
         "--data-home",
+        type=os.path.expanduser,
         metavar="PATH",
         help="where mnist.npz or the IDX files are; by default they are downloaded",
     )
     parser.add_argument("--digits", type=int, nargs="+", help="target classes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--output", type=Path, default=REPORTS, metavar="DIR")
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
     unknown = sorted(set(args.targets) - set(SETTINGS))
     if unknown:

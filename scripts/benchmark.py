@@ -27,6 +27,8 @@ from pathlib import Path
 
 from files import write_aside
 
+import gaal_alocc.cli
+
 
 def seconds(work: Callable[[], object]) -> float:
     """Wall time of one call."""
@@ -514,8 +516,10 @@ def main(argv: list[str] | None = None) -> int:
         default=1_000_000,
         help="of the memory figure; ten times as many are scored from Parquet",
     )
-    parser.add_argument("--data-home", help="folder of the published files")
-    parser.add_argument("--json", type=Path, default=Path("reports/benchmark.json"))
+    parser.add_argument(
+        "--data-home", type=os.path.expanduser, help="folder of the published files"
+    )
+    parser.add_argument("--json", type=gaal_alocc.cli.path, default=Path("reports/benchmark.json"))
     args = parser.parse_args(argv)
     unknown = set(args.figures) - set(figures)
     if unknown:

@@ -19,6 +19,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gaal_alocc.cli
+
 SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
@@ -237,7 +239,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--digits", type=int, nargs="+", default=[1], help="target classes")
     parser.add_argument(
-        "--data-home", metavar="DIR", help="folder of GAAL's published files and of mnist.npz"
+        "--data-home",
+        type=os.path.expanduser,
+        metavar="DIR",
+        help="folder of GAAL's published files and of mnist.npz",
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of each run")
@@ -246,7 +251,7 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="make many runs in one process: faster, but no peak of memory is known",
     )
-    parser.add_argument("--output", type=Path, default=REPORTS, metavar="DIR")
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     parser.add_argument("--list", action="store_true", help="list the methods and leave")
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

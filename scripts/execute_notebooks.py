@@ -20,6 +20,8 @@ from nbclient.exceptions import CellExecutionError
 from PIL import Image
 from traitlets import default
 
+import gaal_alocc.cli
+
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # a cell that takes longer hangs
 # What TensorFlow says of the machine at its start, past TF_CPP_MIN_LOG_LEVEL.
@@ -96,7 +98,9 @@ def tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 def main(argv: list[str] | None = None) -> int:
     """Exit with 0, or with 1 where a notebook fails, which is then left as it was."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
+    parser.add_argument(
+        "notebooks", nargs="*", type=gaal_alocc.cli.path, help="default: all in notebooks/"
+    )
     args = parser.parse_args(argv)
     failed = False
     for path in args.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):

@@ -8,6 +8,8 @@ import os
 import sys
 import zipfile
 
+import gaal_alocc.cli
+
 
 def recorded_algorithm(path: str) -> str | None:
     """Read which program made the record; None where the file does not tell."""
@@ -24,7 +26,7 @@ def recorded_algorithm(path: str) -> str | None:
 def main(argv: list[str] | None = None) -> int:
     """Exit with 0 within the tolerances, 1 outside them, 2 where there is nothing to replay."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trace", help="npz file of a recorded run")
+    parser.add_argument("trace", type=gaal_alocc.cli.path, help="npz file of a recorded run")
     parser.add_argument(
         "--steps_per_execution",
         type=lambda text: text if text == "auto" else int(text),

@@ -21,6 +21,8 @@ from reproduction import report
 from reproduction.target import Plan, Target
 from reproduction.targets import GAAL, TARGETS
 
+import gaal_alocc.cli
+
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
@@ -156,12 +158,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     size.add_argument("--full", action="store_true", help="published data and settings")
     parser.add_argument("--seeds", type=int, help="runs of each setting (3; 10 in --full)")
     parser.add_argument(
-        "--data-home", type=Path, help="folder of GAAL's published files, and of mnist.npz"
+        "--data-home",
+        type=gaal_alocc.cli.path,
+        help="folder of GAAL's published files, and of mnist.npz",
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler that spreads the runs")
     parser.add_argument("--force", action="store_true", help="run finished targets again")
-    parser.add_argument("--output", type=Path, default=REPORTS, help="folder (default: reports/)")
+    parser.add_argument(
+        "--output", type=gaal_alocc.cli.path, default=REPORTS, help="folder (default: reports/)"
+    )
     parser.add_argument("--list", action="store_true", help="list the targets and stop")
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in TARGETS]

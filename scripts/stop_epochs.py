@@ -15,6 +15,8 @@ from pathlib import Path
 
 from files import write_aside
 
+import gaal_alocc.cli
+
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "stop_epochs"
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")
 RUN = ["algorithm", "data_set", "seed"]
@@ -145,9 +147,11 @@ def main(argv: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("data_sets", nargs="*", metavar="DATA_SET", help="by default all twelve")
-    parser.add_argument("--data-home", help="folder of the published files")
+    parser.add_argument(
+        "--data-home", type=os.path.expanduser, help="folder of the published files"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--output", type=Path, default=REPORTS, metavar="DIR")
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
     unknown = sorted(set(args.data_sets) - set(PUBLISHED))
     if unknown:

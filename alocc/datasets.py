@@ -14,22 +14,38 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from alocc.images import (
+    check_channels_last,
+    check_options,
+    check_pair,
+    read_images,
+    resize_images,
+    to_channels,
+)
+
 NOISE_SIGMA = 0.155  # of the published program, for pixels in [0, 1]
 NOISE_BLOCK = 2**20  # pixels whose noise is drawn at a time
 
 IMAGE_SUFFIXES = (
+    ".apng",
+    ".avif",
     ".bmp",
     ".gif",
+    ".jfif",
+    ".jp2",
+    ".jpe",
     ".jpeg",
     ".jpg",
+    ".pbm",
+    ".pfm",
     ".pgm",
     ".png",
+    ".pnm",
     ".ppm",
     ".tif",
     ".tiff",
@@ -248,6 +264,8 @@ def load_images(
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    white: float | None = None,
+    background: int | None = None,
     download: bool = True,
 ) -> Bunch:
     """Load a data set by its name, or a folder of images.
@@ -259,15 +277,19 @@ def load_images(
     Parameters
     ----------
     dataset : {"mnist", "digits"} or path, default="mnist"
-        A name, or a folder of images for :func:`load_image_folder`. A folder whose only
-        subfolders are train and test gives the two parts.
+        A name, or a folder of images for :func:`load_image_folder`. A folder with the
+        subfolders train and test gives the two parts, read as one set; what else lies in it,
+        as the ground_truth of MVTec AD, is passed over.
     path : str or Path, optional
         For "mnist" where its files are, see :func:`load_mnist`. With any other name than
         "mnist" and "digits", the folder of images, as ``dataset_address`` once was.
     size : (int, int), optional
         (height, width) to resize to.
     channels : {1, 3}, optional
-        What a folder's images are turned into. By default grey if all are, else colour.
+        What a folder's images are turned into. By default grey if all that are trained on
+        are, else colour.
+    white, background : optional
+        How a folder's files are read, see :func:`load_image_folder`.
     download : bool, default=True
         Whether MNIST may be downloaded.
 
@@ -296,8 +318,10 @@ def load_images(
     elif dataset == "digits":
         images = load_digits_28()
     else:
-        folder = Path(os.path.expanduser(dataset if path is None else path))
-        return _load_parts(folder, size, channels)
+        return _load_parts(
+            Path(os.path.expanduser(dataset if path is None else path)),
+            check_options(size, channels, white, background),
+        )
     if size is not None and images.data.shape[1:3] != tuple(size):
         images.data = resize_images(images.data, *size)
         images.test_data = resize_images(images.test_data, *size)
@@ -305,27 +329,34 @@ def load_images(
     return images
 
 
-def _load_parts(folder: Path, size: tuple[int, int] | None, channels: int | None) -> Bunch:
+def _load_parts(folder: Path, options: dict) -> Bunch:
     if not folder.is_dir():
         raise FileNotFoundError(f"{str(folder)!r} is neither 'mnist' nor 'digits' nor a folder.")
-    subfolders = {entry.name for entry in _entries(folder) if entry.is_dir()}
-    if subfolders != {"train", "test"}:
-        images = load_image_folder(folder, size=size, channels=channels)
+    subfolders = [entry.name for entry in _entries(folder) if entry.is_dir()]
+    if not {"train", "test"} <= set(subfolders):
+        images = load_image_folder(folder, **options)
         return Bunch(**images, test_data=None, test_target=None, test_files=None)
-    train = load_image_folder(folder / "train", size=size, channels=channels)
-    test = load_image_folder(folder / "test", size=size, channels=channels or train.data.shape[-1])
-    if train.data.shape[1:] != test.data.shape[1:]:
+    files, target = _find_images(folder / "train")
+    test_files, test_target = _find_images(folder / "test")
+    images = read_images([*files, *test_files], **options)
+    train = _stack(files, images[: len(files)])
+    test = _stack(test_files, [to_channels(i, train.shape[3]) for i in images[len(files) :]])
+    if train.shape[1:] != test.shape[1:]:
         raise ValueError(
-            f"{train.files[0]} is {_size_text(train.data[0])}, {test.files[0]} is"
-            f" {_size_text(test.data[0])}: give a size to resize to."
+            f"{files[0]} is {_size_text(train[0])}, {test_files[0]} is {_size_text(test[0])}:"
+            " give a size to resize to."
         )
+    beside = [name for name in subfolders if name not in ("train", "test")]
     return Bunch(
-        **{key: train[key] for key in ("data", "target", "files")},
-        test_data=test.data,
-        test_target=test.target,
-        test_files=test.files,
+        data=train,
+        target=target,
+        files=[str(file) for file in files],
+        test_data=test,
+        test_target=test_target,
+        test_files=[str(file) for file in test_files],
         name=str(folder),
-        DESCR=f"{len(train.data)} training and {len(test.data)} test images from {folder}",
+        DESCR=f"{len(train)} training and {len(test)} test images from {folder}"
+        + (f", without what is in {', '.join(beside)}" if beside else ""),
     )
 
 
@@ -338,21 +369,51 @@ def load_image_folder(
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    white: float | None = None,
+    background: int | None = None,
 ) -> Bunch:
     """Load a folder of images, or of subfolders of images that name their classes.
 
     Files are taken in sorted order, with numbers in names in order of size (2 before 10).
-    Files whose suffix is not that of an image, and hidden ones, are passed over. Needs Pillow.
+    Files whose suffix is not that of an image, and hidden ones, are passed over. Needs Pillow,
+    whose modes become, upright as EXIF says:
+
+    ====================================  =================================================
+    Mode                                  Read as
+    ====================================  =================================================
+    1, L                                  grey
+    LA, La                                grey, laid on the background
+    P, PA                                 grey if its colours are, laid on the background
+    RGB                                   colour
+    RGBA, RGBa                            colour, laid on the background
+    RGBX                                  colour, and a warning of the channel left out
+    CMYK, YCbCr, HSV, LAB                 colour, by Pillow's conversion to RGB
+    I;16, I;16L, I;16B, I;16N, I          grey, by ``white``
+    F                                     grey, by ``white``
+    ====================================  =================================================
+
+    A transparent colour of a 1, L, P or RGB image counts as its alpha. 16-bit PNGs and TIFFs
+    in colour are read by their upper 8 bits, and refused where these hold next to nothing.
 
     Parameters
     ----------
     folder : str or Path
-        Holds images, or one subfolder a class. Files are known as images by their suffix:
-        PNG, JPEG, BMP, GIF, TIFF, WebP, PGM or PPM.
+        Holds images, or one subfolder a class; or it is one image file. Files in a folder are
+        known as images by their suffix: PNG, JPEG, JPEG 2000, BMP, GIF, TIFF, WebP, AVIF, PBM,
+        PGM, PPM or PFM.
     size : (int, int), optional
         (height, width) to resize each image to. By default all must have one size.
     channels : {1, 3}, optional
         1 turns images grey, 3 into colour. By default grey if all images are, else colour.
+    white : float, optional
+        What is white in files of more than 8 bits a pixel, of 0 for black; above 0. By default
+        1 for floats, and for whole numbers the most that 8, 12 or 16 bits hold,
+        whichever of them first holds every such pixel of the set, with a warning unless they
+        are 16. Images to be compared, as those to train on and those to score, should be
+        given the same.
+    background : int in 0..255, optional
+        The grey that shows through transparency. By default 255, white; and black, with a
+        warning, for an image that could not be told from white.
 
     Returns
     -------
@@ -366,13 +427,30 @@ def load_image_folder(
         If the folder does not exist or holds no image.
     ValueError
         If two images differ in size and no ``size`` is given, if a file is not a readable
-        image, if images lie beside subfolders of images, or for a bad size or channels.
+        image or larger than Pillow's limit, if its pixels are below black, above white, NaN or
+        signed bytes, if images lie beside subfolders of images, or for a bad argument.
+
+    Warns
+    -----
+    UserWarning
+        Naming the files of which only the first page or frame, or not every channel, is read;
+        that are laid on black, or are transparent all over; whose ``white`` is taken from
+        their pixels, or leaves them black; whose EXIF data are broken.
     """
+    options = check_options(size, channels, white, background)
     folder = Path(os.path.expanduser(folder))
-    if channels not in (None, 1, 3):
-        raise ValueError(f"channels={channels!r}, expected 1, 3 or None.")
-    if size is not None:
-        size = _check_pair(size, "size")
+    files, target = ([folder], None) if folder.is_file() else _find_images(folder)
+    return Bunch(
+        data=_stack(files, read_images(files, **options)),
+        target=target,
+        files=[str(file) for file in files],
+        name=str(folder),
+        DESCR=f"{len(files)} images from {folder}",
+    )
+
+
+def _find_images(folder: Path) -> tuple[list[Path], np.ndarray | None]:
+    """Find the image files of a folder, or of its subfolders with their names as classes."""
     if not folder.is_dir():
         raise FileNotFoundError(f"folder={str(folder)!r} is not a folder.")
     files = _image_files(folder)
@@ -386,40 +464,39 @@ def load_image_folder(
             f"{folder} holds images ({files[0].name}) beside the subfolder"
             f" {next(iter(in_subfolders))!r} with images: move them into subfolders, one a class."
         )
-    target = None
     if in_subfolders:
         files = [file for found in in_subfolders.values() for file in found]
-        target = np.repeat(list(in_subfolders), [len(v) for v in in_subfolders.values()])
+        return files, np.repeat(list(in_subfolders), [len(v) for v in in_subfolders.values()])
     if not files:
         raise FileNotFoundError(
             f"{folder} holds no image, nor does a subfolder of it; suffixes looked for:"
             f" {', '.join(IMAGE_SUFFIXES)}."
         )
-    images = [_read_image(file, channels) for file in files]
-    if size is None:
-        for file, image in zip(files, images):
-            if image.shape[:2] != images[0].shape[:2]:
-                raise ValueError(
-                    f"images differ in size: {files[0]} is {_size_text(images[0])},"
-                    f" {file} is {_size_text(image)}; give a size to resize to."
-                )
-    else:
-        images = [resize_images(image[None], *size)[0] for image in images]
+    return files, None
+
+
+def _stack(files: list[Path], images: list[np.ndarray]) -> np.ndarray:
+    """One array (n, height, width, channels) of images, in colour if any is."""
+    for file, image in zip(files, images):
+        if image.shape[:2] != images[0].shape[:2]:
+            raise ValueError(
+                f"images differ in size: {files[0]} is {_size_text(images[0])},"
+                f" {file} is {_size_text(image)}; give a size to resize to."
+            )
     n_channels = max(image.shape[2] for image in images)
     data = np.empty((len(images), *images[0].shape[:2], n_channels), np.uint8)
     for i, image in enumerate(images):
         data[i] = image  # a grey image among colour ones is spread over the channels
-    return Bunch(
-        data=data,
-        target=target,
-        files=[str(file) for file in files],
-        name=str(folder),
-        DESCR=f"{len(files)} images from {folder}",
-    )
+    return data
 
 
 def load_frames(
-    folder: str | Path, *, size: tuple[int, int] | None = None, channels: int | None = 1
+    folder: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = 1,
+    white: float | None = None,
+    background: int | None = None,
 ) -> np.ndarray:
     """Load the frames of a video from a folder of images, in sorted order.
 
@@ -430,13 +507,15 @@ def load_frames(
     size : (int, int), optional
         (height, width) to resize to.
     channels : {1, 3} or None, default=1
-        As in :func:`load_image_folder`, whose errors apply.
+    white, background : optional
+        As in :func:`load_image_folder`, whose errors and warnings apply.
 
     Returns
     -------
     ndarray of uint8, shape (n, height, width, channels)
     """
-    return load_image_folder(folder, size=size, channels=channels).data
+    options = check_options(size, channels, white, background)
+    return load_image_folder(folder, **options).data
 
 
 def _natural(path: Path) -> list:
@@ -453,76 +532,12 @@ def _image_files(folder: Path) -> list[Path]:
     return [e for e in _entries(folder) if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
 
 
-def _read_image(file: Path, channels: int | None) -> np.ndarray:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            if image.mode.startswith("I"):  # 16 bits a pixel
-                array = np.asarray(image)
-                if array.min() < 0 or array.max() > 0xFFFF:
-                    raise ValueError("its pixels are not of 8 or 16 bits")
-                array = (array >> 8).astype(np.uint8)[:, :, None]
-                return array if channels != 3 else np.repeat(array, 3, axis=2)
-            if channels is None:
-                channels = 1 if image.mode in ("1", "L", "LA") else 3
-            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} is not a readable image: {error}") from error
-    return array.reshape(*array.shape[:2], channels)
-
-
 def _size_text(image: np.ndarray) -> str:
     return f"{image.shape[0]} x {image.shape[1]} (height x width)"
 
 
-def _check_pair(pair: int | Sequence[int], name: str) -> tuple[int, int]:
-    both = (pair, pair) if isinstance(pair, int | np.integer) else tuple(pair)
-    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < 1 for v in both):
-        raise ValueError(f"{name}={pair!r}, expected two whole numbers from 1 up.")
-    return int(both[0]), int(both[1])
-
-
 # ---------------------------------------------------------------------------------------
 # Pixels
-
-
-def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize images with a triangle filter: bilinear when they grow, an average when they shrink.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, channels)
-        uint8 or float.
-    height, width : int
-        New size, from 1 up.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width) or (n, height, width, channels)
-        Of the dtype that came, uint8 rounded. Every pixel lies within the range of the
-        pixels that it is made of.
-    """
-    height, width = _check_pair((height, width), "size")
-    rows = _resize_weights(images.shape[1], height)
-    columns = _resize_weights(images.shape[2], width)
-    low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
-    resized = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
-    for i, image in enumerate(images):  # one at a time, as the floats are 8 times as large
-        values = np.einsum("ih,hw...,jw->ij...", rows, image, columns, optimize=True)
-        values = np.clip(values, low, high)
-        resized[i] = np.rint(values) if images.dtype == np.uint8 else values
-    return resized
-
-
-def _resize_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Weight of each old pixel in each new one, shape (n_out, n_in); rows sum to 1."""
-    scale = n_in / n_out
-    centres = (np.arange(n_out) + 0.5) * scale - 0.5
-    reach = max(scale, 1.0)
-    distance = np.abs(np.arange(n_in) - np.clip(centres, 0, n_in - 1)[:, None])
-    weights = np.maximum(0, 1 - distance / reach)
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def to_unit(X: np.ndarray) -> np.ndarray:
@@ -745,12 +760,13 @@ def extract_patches(
         If frames are not of rank 3 or 4, or smaller than a patch.
     """
     frames = np.asarray(frames)
-    height, width = _check_pair(size, "size")
-    down, right = _check_pair(stride, "stride")
+    height, width = check_pair(size, "size")
+    down, right = check_pair(stride, "stride")
     if frames.ndim not in (3, 4):
         raise ValueError(
             f"frames has shape {frames.shape}, expected (n, height, width) or with channels."
         )
+    check_channels_last(frames, "frames")
     if frames.shape[1] < height or frames.shape[2] < width:
         raise ValueError(f"size={(height, width)} is larger than the frames, {frames.shape[1:3]}.")
     tops = _starts(frames.shape[1], height, down)
@@ -823,8 +839,8 @@ def anomaly_map(
         NaN where no patch lies.
     """
     patch_scores, positions = _check_patch_scores(patch_scores, positions)
-    height, width = _check_pair(size, "size")
-    frame_size = _check_pair(frame_size, "frame_size")
+    height, width = check_pair(size, "size")
+    frame_size = check_pair(frame_size, "frame_size")
     if len(positions) and np.any(
         np.max(positions[:, 1:], axis=0) > (frame_size[0] - height, frame_size[1] - width)
     ):

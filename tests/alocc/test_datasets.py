@@ -202,6 +202,38 @@ class TestLoadImages:
         assert list(images.test_target) == ["a"]
         assert images.test_data[0, 0, 0, 0] == 2
 
+    def test_other_folders_beside_train_and_test_are_passed_over(self, tmp_path):
+        names = ["train/good/0", "test/good/0", "test/hole/0", "ground_truth/hole/0_mask"]
+        for i, name in enumerate(names):  # MVTec AD's layout
+            write_image(tmp_path / f"{name}.png", np.full((4, 5), i, np.uint8))
+        (tmp_path / "license.txt").write_text("of its own")
+        images = datasets.load_images(tmp_path)
+        assert images.data[:, 0, 0, 0].tolist() == [0]
+        assert images.test_data[:, 0, 0, 0].tolist() == [1, 2]
+        assert images.test_target.tolist() == ["good", "hole"]
+        assert images.DESCR.endswith("without what is in ground_truth")
+
+    def test_the_test_part_has_the_channels_of_the_other(self, tmp_path):
+        write_image(tmp_path / "train/1.png", np.zeros((4, 5), np.uint8))
+        write_image(tmp_path / "test/1.png", np.full((4, 5, 3), (255, 0, 0), np.uint8))
+        images = datasets.load_images(tmp_path)
+        assert images.data.shape == images.test_data.shape == (1, 4, 5, 1)
+        assert (images.test_data == 76).all()
+        assert datasets.load_images(tmp_path, channels=3).data.shape == (1, 4, 5, 3)
+
+    def test_the_home_folder_is_found_by_its_short_name(self, tmp_path, monkeypatch, mnist_arrays):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        write_image(tmp_path / "photos/1.png", np.zeros((4, 5), np.uint8))
+        np.savez(tmp_path / "mnist.npz", **mnist_arrays)
+        write_idx(tmp_path / "a", np.arange(4, dtype=np.uint8))
+        assert datasets.load_images("~/photos").files == [str(tmp_path / "photos/1.png")]
+        assert datasets.load_image_folder("~/photos").data.shape == (1, 4, 5, 1)
+        assert datasets.load_frames("~/photos").shape == (1, 4, 5, 1)
+        assert datasets.load_mnist("~/mnist.npz").data.shape == (12, 28, 28)
+        assert datasets.load_images("mnist", "~").data.shape == (12, 28, 28)
+        assert datasets.read_idx("~/a").tolist() == [0, 1, 2, 3]
+
     def test_train_and_test_of_two_sizes_are_an_error(self, tmp_path):
         write_image(tmp_path / "train/1.png", np.zeros((4, 5), np.uint8))
         write_image(tmp_path / "test/1.png", np.zeros((4, 6), np.uint8))
@@ -251,10 +283,6 @@ class TestImageFolder:
     def test_16_bits_become_8(self, tmp_path):
         write_image(tmp_path / "1.png", np.full((3, 4), 0x1234, np.uint16))
         assert (datasets.load_image_folder(tmp_path).data == 0x12).all()
-
-    def test_alpha_is_dropped(self, tmp_path):
-        write_image(tmp_path / "1.png", np.full((3, 4, 4), 9, np.uint8))
-        assert datasets.load_image_folder(tmp_path).data.shape == (1, 3, 4, 3)
 
     def test_mixed_sizes_name_both_files(self, tmp_path):
         write_image(tmp_path / "a.png", np.zeros((3, 4), np.uint8))
@@ -317,6 +345,20 @@ class TestPixels:
         images = np.random.default_rng(0).random((2, 5, 6, 3)).astype(np.float32)
         resized = datasets.resize_images(images, 5, 6)
         np.testing.assert_allclose(resized, images, rtol=1e-6)
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_channels_that_come_first_are_told(self, channels):
+        images = np.zeros((2, channels, 20, 30), np.uint8)
+        message = rf"shape \(2, {channels}, 20, 30\), channels first.*np\.moveaxis"
+        with pytest.raises(ValueError, match=f"images has {message}"):
+            datasets.resize_images(images, 16, 16)
+        with pytest.raises(ValueError, match=f"frames has {message}"):
+            datasets.extract_patches(images, 1)
+
+    @pytest.mark.parametrize("images", [np.zeros((5, 6)), np.zeros((1, 5, 6), np.uint16)])
+    def test_what_is_no_images_is_not_resized(self, images):
+        with pytest.raises(ValueError, match=r"images (has|is).*expected"):
+            datasets.resize_images(images, 16, 16)
 
     def test_halving_averages(self):
         image = np.tile(np.array([0, 100], np.uint8), (1, 8, 8))

@@ -1,0 +1,388 @@
+"""Image files, read by Pillow, so that each gives what is seen in it; and resizing.
+
+What becomes of each mode stands in :func:`alocc.datasets.load_image_folder`. Pillow itself
+drops transparency, leaves photos on their sides, cuts values that are no bytes down to bytes,
+and takes the first page of many, all without a word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BITS = (8, 12, 16)  # a pixel, of what is kept in files of 16
+FAINT = 16  # grey levels of 255: differences below are hardly seen
+TIFF_PHOTOMETRIC, TIFF_SAMPLES, TIFF_SAMPLE_FORMAT, TIFF_BITS = 262, 277, 339, 258
+SIGNED = 2  # of TIFF_SAMPLE_FORMAT
+
+
+@dataclasses.dataclass
+class _File:
+    """One image: its pixels, and what is known of their scale."""
+
+    path: Path
+    pixels: np.ndarray  # (height, width, 1 or 3), uint8, or float whose white is to be found
+    low: float = 0
+    high: float = 255
+    white: float | None = 255  # None where the file does not tell
+    upper_bytes: int | None = None  # of 16 bits a channel Pillow gives these: the highest
+    notes: tuple[str, ...] = ()
+
+
+def read_images(
+    paths: Sequence[Path],
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    white: float | None = None,
+    background: int | None = None,
+) -> list[np.ndarray]:
+    """Read image files as one set, whose depth is decided for all of them.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files.
+    size, channels, white, background
+        As in :func:`alocc.datasets.load_image_folder`, which tells the errors and warnings.
+
+    Returns
+    -------
+    list of ndarray of uint8, each (height, width, channels)
+        With 1 channel or 3, grey images with 1 unless ``channels`` is 3.
+    """
+    files = [_read(path, size, channels, background) for path in paths]
+    _find_white(files, white)
+    _check_upper_bytes(files, white)
+    notes: dict[str, list[Path]] = {}
+    for file in files:
+        for note in file.notes:
+            notes.setdefault(note, []).append(file.path)
+    for note, found in notes.items():
+        warnings.warn(f"{_name(found)}: {note}", UserWarning, stacklevel=3)
+    return [_as_bytes(file) for file in files]
+
+
+def check_options(
+    size: tuple[int, int] | None,
+    channels: int | None,
+    white: float | None,
+    background: int | None,
+) -> dict:
+    """Check the options of :func:`read_images` and give them by name."""
+    if channels not in (None, 1, 3):
+        raise ValueError(f"channels={channels!r}, expected 1, 3 or None.")
+    if size is not None:
+        size = check_pair(size, "size")
+    if white is not None and not 0 < white < np.inf:
+        raise ValueError(f"white={white!r}, expected a number above 0, or None.")
+    if background is not None and background not in range(256):
+        raise ValueError(f"background={background!r}, expected a grey from 0 to 255, or None.")
+    return {"size": size, "channels": channels, "white": white, "background": background}
+
+
+def to_channels(image: np.ndarray, channels: int | None) -> np.ndarray:
+    """Turn an image (height, width, 1 or 3) grey or into colour; None leaves it as it is."""
+    if channels in (None, image.shape[2]):
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+
+
+# ---------------------------------------------------------------------------------------
+# One file
+
+
+def _read(
+    path: Path, size: tuple[int, int] | None, channels: int | None, background: int | None
+) -> _File:
+    from PIL import Image
+
+    try:
+        # Not by the path: of that Pillow maps plain TIFFs into memory, and mixes up the width
+        # and height of those to be turned.
+        with open(path, "rb") as opened, Image.open(opened) as image:
+            file = _decode(path, image, background)
+    except Exception as error:  # a broken file leads Pillow to many others than OSError
+        raise ValueError(f"{path} is not a readable image: {error}") from error
+    file.pixels = to_channels(file.pixels, channels)
+    if size is not None:
+        file.pixels = resize_images(file.pixels[None], *size)[0]
+    return file
+
+
+def _decode(path: Path, image: Image.Image, background: int | None) -> _File:
+    """Read one image; a ValueError's text goes on from "is not a readable image: "."""
+    notes = []
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # in which the rest are aids
+        notes.append("holds several pages or frames, of which the first alone is read.")
+    tags = getattr(image, "tag_v2", {})  # as the rest of this, gone from what is turned
+    raw_mode = _raw_mode(image)
+    white = _known_white(image, tags)
+    image.load()
+    image, turning = _upright(image)
+    notes += turning
+    if image.mode == "RGBX" or tags.get(TIFF_SAMPLES, 1) > len(image.getbands()):
+        notes.append("holds more channels than are read, the first three or the first.")
+
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _decode_deep(path, image, white, tags.get(TIFF_PHOTOMETRIC) == 0, tuple(notes))
+    if image.mode == "L" and SIGNED in np.atleast_1d(tags.get(TIFF_SAMPLE_FORMAT, 1)):
+        raise ValueError("its pixels are signed bytes; expected 0 to 255.")
+    upper_bytes = None
+    if ";16" in raw_mode:  # of several channels, as one alone is not of bytes
+        if "transparency" in image.info:
+            raise ValueError("it has 16 bits a channel and a transparent colour; save it as RGBA.")
+        extrema = zip(image.getbands(), image.getextrema())
+        upper_bytes = max(high for band, (_, high) in extrema if band not in "Aa")
+    pixels, more = _flatten(image, raw_mode, background)
+    return _File(path, pixels, upper_bytes=upper_bytes, notes=(*notes, *more))
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the file lays its pixels out, in Pillow's words; empty where it does not say."""
+    for tile in getattr(image, "tile", ()):
+        arguments = tile[3]
+        first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+        return first if isinstance(first, str) else ""
+    return ""
+
+
+def _known_white(image: Image.Image, tags: Mapping[int, object]) -> float | None:
+    """Find the white of pixels of more than 8 bits, where the file or Pillow says it."""
+    if image.mode == "F":
+        return 1.0
+    if image.format == "PPM" and image.tile[0][0] != "raw":  # Pillow has scaled them
+        return 65535.0
+    if tags.get(TIFF_BITS) == (12,):
+        return 4095.0
+    return None
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    from PIL import ImageOps
+
+    try:
+        return ImageOps.exif_transpose(image), []
+    except Exception:  # a broken EXIF block is no reason to lose the photo
+        return image, ["its EXIF data are broken; it is taken to stand upright."]
+
+
+def _decode_deep(
+    path: Path,
+    image: Image.Image,
+    white: float | None,
+    white_is_0: bool,
+    notes: tuple[str, ...],
+) -> _File:
+    """Pixels that are no bytes: whole numbers, of which the white is to be found, or floats."""
+    if "transparency" in image.info:
+        raise ValueError("it has more than 8 bits a pixel and a transparent grey; save it as RGBA.")
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds pixels that are NaN or infinite.")
+    if white_is_0:
+        if image.mode == "F":
+            raise ValueError("it is of floats whose white is 0; expected black to be 0.")
+        values = 65535 - values
+    low, high = float(values.min()), float(values.max())
+    pixels = values[:, :, None].astype(np.float32)
+    return _File(path, pixels, low, high, white, notes=notes)
+
+
+def _flatten(
+    image: Image.Image, raw_mode: str, background: int | None
+) -> tuple[np.ndarray, list[str]]:
+    """Pixels of an image of bytes, grey (height, width, 1) or colour, laid on the background."""
+    mode, notes = image.mode, []
+    if mode == "La":
+        image = image.convert("LA")
+    if mode == "L" and "transparency" in image.info and raw_mode in ("L;2", "L;4"):
+        # Pillow stretches the pixels to 255, but not the grey that is transparent
+        image.info["transparency"] *= 255 // (2 ** int(raw_mode[2:]) - 1)
+    if "transparency" in image.info or image.getbands()[-1] in "Aa":
+        image, notes = _lay_on(image.convert("RGBA"), background)
+    pixels = np.asarray(image.convert("RGB"))  # LAB and others lead to grey by way of colours
+    grey = mode in ("1", "L", "LA", "La") or raw_mode.startswith("LA")
+    if grey or (mode in ("P", "PA") and (pixels == pixels[:, :, :1]).all()):
+        pixels = pixels[:, :, :1]
+    return pixels, notes
+
+
+def _lay_on(image: Image.Image, background: int | None) -> tuple[Image.Image, list[str]]:
+    """Compose an RGBA image with a grey ground: white, or what shows it where white does not."""
+    from PIL import Image
+
+    def on(grey: int) -> Image.Image:
+        return Image.alpha_composite(Image.new("RGBA", image.size, (grey, grey, grey, 255)), image)
+
+    least, most = image.getextrema()[3]
+    if most == 0:
+        return on(255 if background is None else background), [
+            "is transparent all over: nothing of it is seen."
+        ]
+    if background is not None:
+        return on(background), []
+    seen = on(255)
+    if least < most and min(low for low, _ in seen.getextrema()[:3]) > 255 - FAINT:
+        return on(0), [
+            "is white, with its shape in its transparency alone: laid on black and not, as"
+            " others, on white; background= sets one for all."
+        ]
+    return seen, []
+
+
+# ---------------------------------------------------------------------------------------
+# The whole set
+
+
+def _find_white(files: list[_File], white: float | None) -> None:
+    """Set the white of every file of more than 8 bits, as given, known, or from the pixels."""
+    deep = [file for file in files if file.pixels.dtype != np.uint8]
+    for file in deep:
+        if file.low < 0:
+            raise ValueError(
+                f"{file.path} holds pixels from {file.low:g} to {file.high:g}; expected 0 or more."
+            )
+    if white is not None:
+        for file in deep:
+            file.white = white
+    unknown = [file for file in deep if file.white is None]
+    if unknown:
+        highest = max(unknown, key=lambda file: file.high)
+        bits = next((bits for bits in BITS if highest.high < 2**bits), None)
+        if bits is None:
+            raise ValueError(
+                f"{highest.path} holds pixels up to {highest.high:g}, more than 16 bits; give"
+                " white, the value of white."
+            )
+        for file in unknown:
+            file.white = 2.0**bits - 1
+        if bits != BITS[-1]:
+            warnings.warn(
+                f"{_name([file.path for file in unknown])}: 16 bits a pixel, but none above"
+                f" {highest.high:g}: read as {bits} bits, white={2**bits - 1}. Give white="
+                " where that is not so, and to images that are to be compared.",
+                UserWarning,
+                stacklevel=4,
+            )
+    for file in deep:
+        if file.high > file.white * (1 + 1e-6):  # a float's last digits do not matter
+            raise ValueError(
+                f"{file.path} holds pixels up to {file.high:g}, above white={file.white:g}; give"
+                " white, the value of white."
+            )
+        if 0 < file.high < file.white / 510:
+            file.notes += (f"nothing in it comes near white={file.white:g}: it is all black.",)
+
+
+def _check_upper_bytes(files: list[_File], white: float | None) -> None:
+    """Refuse 16 bits a channel that use the lower ones alone, of which Pillow keeps nothing."""
+    colour = [file for file in files if file.upper_bytes is not None]
+    if not colour:
+        return
+    highest = max(colour, key=lambda file: file.upper_bytes)
+    if white not in (None, 65535):
+        raise ValueError(
+            f"{highest.path} has 16 bits a channel, of which the upper 8 are read: white is"
+            f" 65535, not {white:g}. Save it with 8 bits a channel."
+        )
+    if white is None and highest.upper_bytes < 2 ** (BITS[-2] - 8):
+        raise ValueError(
+            f"{highest.path} has 16 bits a channel, of which the upper 8 are read, but nothing in"
+            f" it is above {256 * highest.upper_bytes + 255}: save it with 8 bits a channel, or"
+            " give white=65535 if it is that dark."
+        )
+
+
+def _as_bytes(file: _File) -> np.ndarray:
+    if file.pixels.dtype == np.uint8:
+        return file.pixels
+    return np.rint(np.clip(file.pixels / file.white, 0, 1) * 255).astype(np.uint8)
+
+
+def _name(paths: Sequence[Path]) -> str:
+    return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+# ---------------------------------------------------------------------------------------
+# Sizes
+
+
+def check_pair(pair: int | Sequence[int], name: str) -> tuple[int, int]:
+    both = (pair, pair) if isinstance(pair, int | np.integer) else tuple(pair)
+    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < 1 for v in both):
+        raise ValueError(f"{name}={pair!r}, expected two whole numbers from 1 up.")
+    return int(both[0]), int(both[1])
+
+
+def check_channels_last(images: np.ndarray, name: str) -> None:
+    """Refuse images (n, channels, height, width), which would be taken for very low ones."""
+    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise ValueError(
+            f"{name} has shape {images.shape}, channels first; expected (n, height, width,"
+            f" channels): np.moveaxis({name}, 1, -1)."
+        )
+
+
+def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize images with a triangle filter: bilinear when they grow, an average when they shrink.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, channels)
+        uint8 or float.
+    height, width : int
+        New size, from 1 up.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width) or (n, height, width, channels)
+        Of the dtype that came, uint8 rounded. Every pixel lies within the range of the
+        pixels that it is made of.
+
+    Raises
+    ------
+    ValueError
+        If the images have another rank or dtype, or their channels first, or for a bad size.
+    """
+    images = np.asarray(images)
+    height, width = check_pair((height, width), "size")
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            f"images has shape {images.shape}; expected (n, height, width) or (n, height, width,"
+            " channels)."
+        )
+    check_channels_last(images, "images")
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise ValueError(f"images is {images.dtype}, expected uint8 or float.")
+    rows = _resize_weights(images.shape[1], height)
+    columns = _resize_weights(images.shape[2], width)
+    low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
+    resized = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
+    for i, image in enumerate(images):  # one at a time, as the floats are 8 times as large
+        values = np.einsum("ih,hw...,jw->ij...", rows, image, columns, optimize=True)
+        values = np.clip(values, low, high)
+        resized[i] = np.rint(values) if images.dtype == np.uint8 else values
+    return resized
+
+
+def _resize_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Weight of each old pixel in each new one, shape (n_out, n_in); rows sum to 1."""
+    scale = n_in / n_out
+    centres = (np.arange(n_out) + 0.5) * scale - 0.5
+    reach = max(scale, 1.0)
+    distance = np.abs(np.arange(n_in) - np.clip(centres, 0, n_in - 1)[:, None])
+    weights = np.maximum(0, 1 - distance / reach)
+    return weights / weights.sum(axis=1, keepdims=True)

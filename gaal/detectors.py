@@ -28,10 +28,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
 )
 
 from gaal import networks, stopping, training
+from gaal.labels import read_labels
 from gaal_alocc import distribution, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
@@ -42,22 +42,16 @@ UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 
 
 
 def _outliers(y) -> np.ndarray | None:
-    """Read labels in the published or the numeric spelling; None where they allow no AUC."""
-    labels = column_or_1d(y).tolist()
-    spellings = {0: False, 1: True, "nor": False, "out": True}
-    wrong = {label for label in labels if label not in spellings}
-    named = ", ".join(sorted(map(str, wrong))[:5])
-    expected = "expected 1 or 'out' for an outlier and 0 or 'nor' for an inlier"
-    if -1 in wrong or any(isinstance(label, (str, bytes)) for label in wrong):
-        raise ValueError(f"y holds the labels {named}; {expected}.")
-    if wrong:
-        problem = f"holds the labels {named} ({expected})"
-    elif len({spellings[label] for label in labels}) == 1:
-        problem = "holds labels of one class only, for which no AUC is defined"
-    else:
-        return np.array([spellings[label] for label in labels], bool)
-    warnings.warn(f"y {problem}: training goes on without the AUC.", stacklevel=5)
-    return None
+    """Read labels that are only monitored; None, and a warning, where they allow no AUC."""
+    is_outlier, remark = read_labels(y)
+    if is_outlier is not None and is_outlier.all() == is_outlier.any():
+        is_outlier = None
+        remark = "y holds labels of one class only, for which no AUC is defined."
+    if is_outlier is None:
+        remark += " Training goes on without the AUC."
+    if remark:
+        warnings.warn(remark, stacklevel=5)
+    return is_outlier
 
 
 @contextlib.contextmanager
@@ -120,9 +114,10 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             already, such as a memory map, no copy is made); training holds them in training
             order, twice: as an array and as TensorFlow's.
         y : array-like of shape (n_samples,), default=None
-            Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier. They are
-            only monitored: each epoch's AUC on the training data enters ``history_`` and the
-            callbacks' logs, nothing is learned from them.
+            Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier, or -1 and 1
+            as scikit-learn's outlier detectors predict; see :func:`gaal.labels.read_labels`
+            for what else is read. They are only monitored: each epoch's AUC on the training
+            data enters ``history_`` and the callbacks' logs, nothing is learned from them.
         callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
             Called as in Keras after every epoch, with the epoch's mean losses and its AUC
             under the names of the columns of ``history_``; their model is
@@ -150,12 +145,11 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN or infinity, fewer than two rows or no features, or is a file or
-            data set that is no table of numbers, if y holds -1 (scikit-learn's outlier, here
-            ambiguous) or other words than "nor" and "out", if k sub-generators or the replicas
-            cannot share the batch, if stop_epochs="auto" finds no answer, or if ``strategy`` is
-            one that cannot train, or cannot with a checkpoint_dir. Other labels that allow no
-            AUC draw a warning. If the snapshot to resume is of other data, parameters or
-            versions; the message names every difference.
+            data set that is no table of numbers, if y is no column of as many labels, if k
+            sub-generators or the replicas cannot share the batch, if stop_epochs="auto" finds
+            no answer, or if ``strategy`` is one that cannot train, or cannot with a
+            checkpoint_dir. If the snapshot to resume is of other data, parameters or versions;
+            the message names every difference.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -166,8 +160,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If features lie more than 0.05 outside [0, 1], or y allows no AUC. If a snapshot
-            is damaged, and the one before it taken.
+            If features lie more than 0.05 outside [0, 1], or y allows no AUC; it then tells how
+            to code y. If a snapshot is damaged, and the one before it taken.
         ConvergenceWarning
             If the losses do not stay finite.
         """
@@ -616,9 +610,10 @@ class SOGAAL(_GAAL):
 
     Notes
     -----
-    y has 1 for an outlier, scores are higher for inliers: scikit-learn's ``"roc_auc"`` would
-    search for the worst. In a search give a scorer that turns the score round,
-    ``lambda detector, X, y: roc_auc_score(y, -detector.score_samples(X))``.
+    Scores are higher for inliers. With y = 1 for outliers scikit-learn's ``"roc_auc"`` would
+    search for the worst: code y as it codes outliers, ``np.where(y == 1, -1, 1)``, and
+    ``cross_val_score(detector, X, y, scoring="roc_auc")`` and searches are the right way up.
+    Every fold must hold outliers: give a ``StratifiedKFold``.
 
     Examples
     --------

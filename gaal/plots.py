@@ -11,6 +11,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
+from gaal.labels import read_labels
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -83,7 +85,7 @@ def plot_scatter(X, y=None, ax: Axes | None = None) -> Axes:
     X : array-like of shape (n, 2)
         The points.
     y : array-like of shape (n,), default=None
-        1 or "out" for an outlier, 0 or "nor" for an inlier.
+        1 or "out" for an outlier, 0 or "nor" for an inlier, as ``fit`` takes them.
     ax : matplotlib Axes, default=None
         Where to draw; by default on a new figure.
 
@@ -128,7 +130,7 @@ def plot_division(
     generated : array-like of shape (m, 2), default=None
         Points made by the generator.
     y : array-like of shape (n,), default=None
-        1 or "out" for an outlier, 0 or "nor" for an inlier.
+        1 or "out" for an outlier, 0 or "nor" for an inlier, as ``fit`` takes them.
     ax : matplotlib Axes, default=None
         Where to draw; by default on a new figure.
     grid : int, default=100
@@ -210,7 +212,8 @@ def plot_roc(y_true, outlier_scores, ax: Axes | None = None, *, label: str | Non
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        1 or "out" for an outlier, 0 or "nor" for an inlier; both must occur.
+        1 or "out" for an outlier, 0 or "nor" for an inlier, as ``fit`` takes them; both must
+        occur.
     outlier_scores : array-like of shape (n,)
         Higher is more outlying: the paper's OS(x), ``1 - detector.score_samples(X)``.
     ax : matplotlib Axes, default=None
@@ -276,15 +279,11 @@ def _fits_unit_square(X: np.ndarray) -> bool:
 
 
 def _is_outlier(y, X: np.ndarray, name: str = "y") -> np.ndarray:
-    labels = column_or_1d(y)
-    check_consistent_length(X, labels)
-    wrong = sorted({str(v) for v in labels.tolist() if v not in (0, 1, "nor", "out")})
-    if wrong:
-        raise ValueError(
-            f"{name} holds the labels {', '.join(wrong[:5])}; expected 1 or 'out' for an outlier"
-            " and 0 or 'nor' for an inlier."
-        )
-    return np.array([v in (1, "out") for v in labels.tolist()], bool)
+    is_outlier, remark = read_labels(y, name)
+    if is_outlier is None:
+        raise ValueError(remark)
+    check_consistent_length(X, is_outlier)
+    return is_outlier
 
 
 def _scatter(ax: Axes, X: np.ndarray, is_outlier: np.ndarray | None) -> None:

@@ -23,7 +23,7 @@ SCRIPTS = [
     "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay", "reproduce",
     "stop_epochs",
 ]  # fmt: skip
-X = np.random.default_rng(0).random((20, 2))
+X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
 
 
 @pytest.fixture
@@ -114,12 +114,12 @@ def test_detectors_are_saved_and_loaded_at_home(home, detector):
     scores = SOGAAL.load("~/detector.zip").score_samples(X)
     np.testing.assert_array_equal(scores, detector.score_samples(X))
     (home / "no.model").write_text("no model")
-    with pytest.raises(ValueError, match="not a detector|no saved"):
+    with pytest.raises(ValueError, match=r"not a detector|no saved"):
         ALOCC.load("~/no.model")
 
 
 def test_data_are_read_from_home(home, detector, monkeypatch):
-    pd.DataFrame(X, columns=["a", "b"]).to_parquet(home / "rows.parquet")
+    X.to_parquet(home / "rows.parquet")
     np.testing.assert_array_equal(rows.open_rows("~/rows.parquet").blocks(50).__next__(), X)
     scores = detector.score_samples(["~/rows.parquet"])
     np.testing.assert_array_equal(scores, detector.score_samples(X))

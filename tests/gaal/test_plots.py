@@ -219,7 +219,7 @@ def test_roc_has_the_area_in_the_legend_and_can_be_drawn_over():
         ([1, 1], [0.1, 0.2], "only outliers"),
         ([0, 1], [0.1, np.nan], "outlier_scores contains NaN"),
         ([0, 1, 1], [0.1, 0.2], "inconsistent"),
-        ([0, 2], [0.1, 0.2], "y_true holds the labels 2"),
+        ([0, 2], [0.1, 0.2], "y_true holds the labels 0, 2"),
     ],
 )
 def test_roc_refuses_what_has_no_curve(y_true, scores, message):
@@ -242,7 +242,7 @@ def test_points_must_be_two_dimensional(X):
 def test_bad_points_and_labels_open_no_figure():
     with pytest.raises(ValueError, match="NaN"):
         plots.plot_scatter([[0.0, np.nan]])
-    with pytest.raises(ValueError, match="y holds the labels maybe"):
+    with pytest.raises(ValueError, match="y holds the labels 'maybe'"):
         plots.plot_scatter([[0.0, 1.0]], ["maybe"])
     with pytest.raises(ValueError, match="inconsistent"):
         plots.plot_scatter([[0.0, 1.0]], [0, 1])

@@ -151,7 +151,7 @@ def test_images_are_read_from_home(home):
 
 
 def test_snapshots_sweeps_and_recorded_runs_lie_at_home(home):
-    checkpoints.open_checkpoints("~/run", SOGAAL(), {"X": X}, seed=0)
+    checkpoints.open_checkpoints("~/run", SOGAAL(), {"X": X.to_numpy()}, seed=0)
     assert (home / "run").is_dir()
     sweep.sweep(SOGAAL(), [{}], [0], run_one, None, "~/table.csv", measures=["m"])
     assert (home / "table.csv").is_file()

@@ -1,0 +1,321 @@
+"""SO_GAAL and MO_GAAL for PyOD's users: its names and conventions, the published training.
+
+Needs the extra ``pyod``. A program written for PyOD's classes changes its import alone::
+
+    from gaal.pyod import MO_GAAL, SO_GAAL
+
+The scores then are 1 - D(x), the paper's, where PyOD returns D(x) itself, and training is the
+published one. See "A drop-in for PyOD" in ``docs/ports.md``.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.base import _fit_context
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted
+
+from gaal.detectors import MOGAAL, SOGAAL
+
+try:
+    from pyod.models.base import BaseDetector
+except ImportError as error:
+    raise ImportError(
+        "gaal.pyod needs PyOD, which the extra `pyod` brings: pip install '.[pyod]'."
+    ) from error
+
+__all__ = ["MO_GAAL", "SO_GAAL"]
+
+_PASSED_ON = ("stop_epochs", "lr_d", "lr_g", "momentum", "decay", "random_state", "verbose")
+
+# What so_gaal_new takes and only one value of which has a meaning here.
+_COMPILED = "it speaks of torch.compile, and training is compiled by TensorFlow here"
+_FIXED: Mapping[str, tuple[Any, str]] = {
+    "criterion_name": ("bce", "the published losses are binary cross-entropies"),
+    "use_compile": (False, _COMPILED),
+    "compile_mode": ("default", _COMPILED),
+}
+
+
+class _GAAL(BaseDetector):
+    """What SO_GAAL and MO_GAAL share: all but the constructor and the detector inside."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{name: SOGAAL._parameter_constraints[name] for name in _PASSED_ON},
+        # An object of PyThresh finds the threshold, as everywhere in PyOD.
+        "contamination": [*SOGAAL._parameter_constraints["contamination"][1:], HasMethods("fit")],
+        "preprocessing": ["boolean"],
+    }
+
+    @abc.abstractmethod
+    def _detector(self) -> SOGAAL | MOGAAL:
+        """Return the detector that the parameters ask for, not fitted."""
+
+    def _passed_on(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _PASSED_ON}
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None) -> Self:
+        """Train on X and score it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training data, outliers among them, of any scale unless ``preprocessing`` is
+            False.
+        y : array-like of shape (n_samples,), default=None
+            Ignored, with PyOD's warning.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has no such value here, or as :meth:`gaal.SOGAAL.fit` does.
+        """
+        detector = self._detector()
+        self._set_n_classes(y)
+        self._classes = 2  # inlier and outlier, whatever y holds
+        scaler = MinMaxScaler() if self.preprocessing else "passthrough"
+        self.detector_ = make_pipeline(scaler, detector).fit(X)
+        self.decision_scores_ = self.decision_function(X)
+        self._process_decision_scores()
+        return self
+
+    def decision_function(self, X) -> np.ndarray:
+        """OS(x) = 1 - D(x), the paper's outlier score (Liu et al., 2019, section 3.2).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to score.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In [0, 1], higher is more of an outlier.
+        """
+        check_is_fitted(self, "detector_")
+        return 1 - self.detector_.score_samples(X)
+
+    @property
+    def discriminator(self) -> keras.Model:
+        """The trained discriminator; D(x) of scaled rows."""
+        return self.detector_[-1].discriminator_
+
+    @property
+    def train_history(self) -> dict[str, list[float]]:
+        """The losses of every update under PyOD's names."""
+        return {name: losses.tolist() for name, losses in self.detector_[-1].history_.items()}
+
+
+class SO_GAAL(_GAAL):
+    """PyOD's SO_GAAL, trained as published and scored the right way up.
+
+    It takes what ``pyod.models.so_gaal.SO_GAAL`` takes, in its order, and by name what
+    ``pyod.models.so_gaal_new.SO_GAAL`` and earlier versions of PyOD take. Needs no PyTorch.
+
+    Parameters
+    ----------
+    stop_epochs : int or "auto", default=20
+        The generator trains for ``stop_epochs + 1`` epochs of ``3 * stop_epochs`` in all. See
+        :class:`gaal.SOGAAL`, for "auto" too.
+    lr_d, lr_g : float, default=0.01, 0.0001
+        Learning rates of the discriminator and of the generator.
+    momentum : float, default=0.9
+        Momentum of both, in [0, 1).
+    contamination : float in (0, 0.5], default=0.1
+        Share of the training rows that are labelled outliers, or an object of PyThresh that
+        finds the threshold.
+    decay : float, default=1e-6
+        Update t is made at the learning rate lr / (1 + decay * t), as published. PyOD had it
+        until it went over to PyTorch.
+    preprocessing : bool, default=True
+        Scale every feature to [0, 1] by its range in ``fit``, where the generator's noise
+        lies. ``so_gaal_new``, which has it, standardises, and leaves the noise where it is.
+    epoch_num : int, default=None
+        ``so_gaal_new``'s way to say how long: epochs in all, of which the generator trains for
+        a third. In place of ``stop_epochs``, not beside it.
+    criterion_name : {"bce"}, default="bce"
+        The loss is the published one.
+    device : str, torch.device or None, default=None
+        TensorFlow trains on the first GPU that it sees, or else on the CPU; another device
+        than that is refused. The environment's CUDA_VISIBLE_DEVICES says which it sees.
+    use_compile, compile_mode : {False}, {"default"}
+        ``torch.compile``'s, without a meaning here.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, shuffling and noise. None draws from ``numpy.random``, so that
+        ``numpy.random.seed`` seeds it; ``torch.manual_seed`` does not.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    decision_scores_ : ndarray of shape (n_samples,)
+        OS(x) of the training rows, higher is more of an outlier.
+    threshold_ : float
+        Rows with a higher score are outliers.
+    labels_ : ndarray of shape (n_samples,)
+        1 for an outlier, 0 for an inlier.
+    discriminator, generator : keras.Model
+        The trained networks.
+    train_history : dict of lists
+        discriminator_loss and generator_loss of every update.
+    detector_ : sklearn.pipeline.Pipeline
+        The scaler and the :class:`gaal.SOGAAL`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaal.pyod import SO_GAAL
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> clf = SO_GAAL(stop_epochs=2, contamination=0.1, random_state=0).fit(X)
+    >>> int(clf.labels_.sum())
+    10
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_GAAL._parameter_constraints,
+        "epoch_num": SOGAAL._parameter_constraints["epochs"],
+    }
+
+    def __init__(
+        self,
+        stop_epochs=20,
+        lr_d=0.01,
+        lr_g=0.0001,
+        momentum=0.9,
+        contamination=0.1,
+        *,
+        decay=1e-6,
+        preprocessing=True,
+        epoch_num=None,
+        criterion_name="bce",
+        device=None,
+        use_compile=False,
+        compile_mode="default",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(contamination=contamination)
+        self.stop_epochs = stop_epochs
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.momentum = momentum
+        self.decay = decay
+        self.preprocessing = preprocessing
+        self.epoch_num = epoch_num
+        self.criterion_name = criterion_name
+        self.device = device
+        self.use_compile = use_compile
+        self.compile_mode = compile_mode
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _detector(self) -> SOGAAL:
+        for name, (expected, reason) in _FIXED.items():
+            value = getattr(self, name)
+            if value != expected:
+                raise ValueError(f"{name} is {value!r}; expected {expected!r}: {reason}.")
+        here = ("cuda:0", "cuda") if tf.config.list_physical_devices("GPU") else ("cpu",)
+        if self.device is not None and str(self.device) not in here:
+            raise ValueError(
+                f"device is {str(self.device)!r}; expected None or {here[0]!r}, where TensorFlow"
+                " trains: the first GPU that it sees or else the CPU. The environment's"
+                " CUDA_VISIBLE_DEVICES says which it sees."
+            )
+        settings = self._passed_on()
+        if self.epoch_num is not None:
+            if self.stop_epochs != 20:
+                raise ValueError(
+                    f"stop_epochs is {self.stop_epochs!r} and epoch_num {self.epoch_num};"
+                    " expected one of them: epoch_num stops the generator at a third."
+                )
+            settings["stop_epochs"] = max(1, self.epoch_num // 3)
+        return SOGAAL(epochs=self.epoch_num, **settings)
+
+    @property
+    def generator(self) -> keras.Model:
+        """The trained generator."""
+        return self.detector_[-1].generator_
+
+
+class MO_GAAL(_GAAL):
+    """PyOD's MO_GAAL, trained as published and scored the right way up.
+
+    It takes what ``pyod.models.mo_gaal.MO_GAAL`` takes, in its order, and by name what
+    earlier versions of PyOD take. Needs no PyTorch.
+
+    Parameters
+    ----------
+    k : int, default=10
+        Number of sub-generators. They share a batch, at most 500 rows, by rank, so that it
+        must hold k(k + 1) / 2 rows.
+    stop_epochs, lr_d, lr_g, momentum, contamination
+        See :class:`SO_GAAL`.
+    decay, preprocessing, random_state, verbose
+        See :class:`SO_GAAL`.
+
+    Attributes
+    ----------
+    decision_scores_, threshold_, labels_, discriminator
+        See :class:`SO_GAAL`.
+    train_history : dict of lists
+        discriminator_loss, sub_generator{i}_loss and generator_loss, their mean, of every
+        update.
+    detector_ : sklearn.pipeline.Pipeline
+        The scaler and the :class:`gaal.MOGAAL`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaal.pyod import MO_GAAL
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> clf = MO_GAAL(k=3, stop_epochs=2, random_state=0).fit(X)
+    >>> clf.predict(X[:5]).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **_GAAL._parameter_constraints,
+        "k": MOGAAL._parameter_constraints["k"],
+    }
+
+    def __init__(
+        self,
+        k=10,
+        stop_epochs=20,
+        lr_d=0.01,
+        lr_g=0.0001,
+        momentum=0.9,
+        contamination=0.1,
+        *,
+        decay=1e-6,
+        preprocessing=True,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(contamination=contamination)
+        self.k = k
+        self.stop_epochs = stop_epochs
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.momentum = momentum
+        self.decay = decay
+        self.preprocessing = preprocessing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _detector(self) -> MOGAAL:
+        return MOGAAL(self.k, **self._passed_on())

@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -115,8 +116,8 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
         "--path",
         type=os.path.expanduser,
         default="WDBC",
-        help="file of the published format (id, nor/out, features in [0, 1]), or the name of"
-        " a published data set",
+        help="a file, of the published format (text: id, nor/out, features in [0, 1]), .npz with"
+        " X and y, .npy or Parquet, or the name of a published data set",
     )
     if k is not None:
         add("--k", type=int, default=k, help="number of sub-generators")
@@ -133,6 +134,13 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
         default="1",
         metavar="{0,1}",
         help="whether to freeze the generator at all",
+    )
+    add(
+        "--scale",
+        choices=("none", "minmax"),
+        default="none",
+        help="minmax: scale features to [0, 1] by their range in this file, also in the saved"
+        " detector",
     )
     add("--lr_d", type=float, default=0.01, help="learning rate of the discriminator")
     add("--lr_g", type=float, default=0.0001, help="learning rate of the generator")
@@ -160,7 +168,7 @@ def _load(path: str, data_home: Path | None):
     if Path(path).is_dir():
         raise IsADirectoryError(f"--path {path} is a folder; expected a file")
     if Path(path).is_file():
-        return datasets.load_csv(path)
+        return datasets.load_table(path)
     # "Data/onecluster" is how the published programs name their data.
     if path.lower() in known or (Path(path).name.lower() in known and os.sep in path):
         return datasets.load_dataset(Path(path).name, data_home=data_home)
@@ -199,16 +207,14 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _write_output(folder: Path, detector, data, settings: dict) -> None:
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from gaal import plots
 
     detector.history_.to_csv(folder / "history.csv")
     scores = detector.score_samples(data.data)
-    labels = ["out" if label else "nor" for label in data.target]
-    table = {"id": data.ids, "label": labels, "outlier_score": 1 - scores}
-    pd.DataFrame(table).to_csv(folder / "scores.csv", index=False)
+    table = data.frame[[name for name in ("id", "label") if name in data.frame]]
+    table.assign(outlier_score=1 - scores).to_csv(folder / "scores.csv", index=False)
     figure = Figure(layout="constrained")
     plots.plot_training(detector.history_, figure.subplots())
     figure.savefig(folder / "curves.png", dpi=150)
@@ -216,9 +222,17 @@ def _write_output(folder: Path, detector, data, settings: dict) -> None:
     (folder / "settings.json").write_text(json.dumps(settings, indent=1) + "\n")
 
 
+def _outliers(data) -> str:
+    if data.target is None:
+        return "no labels"
+    source = data.get("labels_from")
+    return f"{sum(data.target)} outliers" + (f" (labels: {source})" if source else "")
+
+
 def _params(args: argparse.Namespace) -> dict:
     names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
-    return {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
+    params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
+    return {**params, "scale": None if args.scale == "none" else args.scale}
 
 
 def _detector_class(name: str) -> type:
@@ -227,10 +241,34 @@ def _detector_class(name: str) -> type:
     return {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name]
 
 
+def _labels(data):
+    """Labels that allow an AUC, or None."""
+    one_class = data.target is not None and data.target.min() == data.target.max()
+    return None if one_class else data.target
+
+
+def _warn_of_unscaled(X, scale: str) -> None:
+    """Warn before training, where the remedy is an option."""
+    from gaal.detectors import unscaled
+
+    problem = unscaled(X)
+    if problem is not None and scale == "none":
+        warnings.warn(f"{problem} Scale them with --scale minmax.", stacklevel=2)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Keep the warning of unscaled features, whose remedy is of Python, from coming as well."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The features of X lie in")
+        yield
+
+
 def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
     """Fit on (X, y); the AUCs of a run that a sweep keeps, none where y allows none."""
     X, y = data
-    detector.fit(X, y)
+    with _told():
+        detector.fit(X, y)
     history = detector.history_
     if "auc" not in history:
         return {}
@@ -255,7 +293,9 @@ def _sweep(name: str, argv: Sequence[str]) -> int:
         data = _load(args.path, args.data_home)
 
         detector = _detector_class(name)(**_params(args))
-        pair = (data.data, data.target)
+        swept = any(text.startswith("scale=") for text in args.grid)
+        _warn_of_unscaled(data.data, "swept" if swept else args.scale)
+        pair = (data.data, _labels(data))
         gaal_alocc.cli.run_sweep(args, detector, _fit_and_measure, pair, SWEEP_MEASURES)
     except KeyboardInterrupt:
         print(f"\n{name} sweep: interrupted; the same command goes on", file=sys.stderr)
@@ -293,22 +333,24 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
             if not args.quiet:
                 print(
                     f"{name} on {args.path}: {len(data.data)} rows, {data.data.shape[1]} features,"
-                    f" {sum(data.target)} outliers"
+                    f" {_outliers(data)}"
                 )
+            _warn_of_unscaled(data.data, args.scale)
             callbacks = []
             if args.tensorboard is not None:
                 from gaal.tensorboard import TensorBoard
 
                 callbacks.append(TensorBoard(args.tensorboard, detector, data.data))
             start = time.perf_counter()
-            detector.fit(
-                data.data,
-                data.target,
-                callbacks=callbacks,
-                checkpoint_dir=args.checkpoint_dir,
-                checkpoint_every=args.checkpoint_every,
-                resume=args.resume,
-            )
+            with _told():
+                detector.fit(
+                    data.data,
+                    _labels(data),
+                    callbacks=callbacks,
+                    checkpoint_dir=args.checkpoint_dir,
+                    checkpoint_every=args.checkpoint_every,
+                    resume=args.resume,
+                )
             seconds = time.perf_counter() - start
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
@@ -327,7 +369,9 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     except (OSError, ValueError, ImportError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    if auc is None:
+    if data.target is None:
+        print("AUC undefined: there are no labels that tell outliers")
+    elif auc is None:
         print("AUC undefined: the labels are of one class")
     elif final is None:
         print("AUC undefined: the training diverged, scores are not finite")
@@ -352,9 +396,11 @@ def so_gaal(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
     """
-    return _run("so-gaal", argv)
+    with gaal_alocc.cli.warnings_of("so-gaal"):
+        return _run("so-gaal", argv)
 
 
 def mo_gaal(argv: Sequence[str] | None = None) -> int:
     """Run the command mo-gaal, see :func:`so_gaal`."""
-    return _run("mo-gaal", argv)
+    with gaal_alocc.cli.warnings_of("mo-gaal"):
+        return _run("mo-gaal", argv)

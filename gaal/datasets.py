@@ -6,13 +6,17 @@ the features, scaled to [0, 1].
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -23,11 +27,17 @@ import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.utils import Bunch, check_random_state
 
+from gaal.labels import read_labels
+from gaal_alocc.file_kinds import looks_like
+
 DATA_URL = (
     "https://raw.githubusercontent.com/leibinghe/GAAL-based-outlier-detection/"
     "b614cd36196c41b05e638dfc6f85f3a728a50a6e/Data/{name}"
 )
 LABELS = ("nor", "out")
+SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces"}  # of files in other formats
+LABEL_COLUMNS = ("y", "label", "outlier", "is_outlier", "anomaly", "class", "target")
+PARQUET_BLOCK = 2**16  # rows read at a time
 PROTOCOL = """\
 Protocol
 --------
@@ -196,6 +206,64 @@ def load_csv(
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
+def load_table(
+    path: str | os.PathLike, *, return_X_y: bool = False
+) -> Bunch | tuple[np.ndarray, np.ndarray | None]:
+    """Load a table from a file of any of the kinds that are told apart by their first bytes.
+
+    Parameters
+    ----------
+    path : path-like
+        - Text of the published format, see :func:`load_csv`.
+        - A numpy archive (.npz) with ``X`` of shape (n, d), and ``y`` of shape (n,) or none, as
+          ADBench lays out its data sets.
+        - A numpy array (.npy) of shape (n, d), without labels unless the file is named ``X``
+          and something and one named ``y`` and the same lies beside it; or a record array.
+        - A Parquet file.
+
+        In records and Parquet files the column that is called y, label, outlier, is_outlier,
+        anomaly, class or target (in whatever case) holds the labels, the column id the ids,
+        and all others are features.
+    return_X_y : bool, default=False
+        Return ``(data, target)`` alone.
+
+    Returns
+    -------
+    Bunch or tuple of (ndarray, ndarray or None)
+        As from :func:`load_dataset`. ``target`` is None where there are no labels, or none
+        that tell outliers from inliers, see :func:`gaal.labels.read_labels`; ``frame`` then
+        has no column label. ``labels_from`` tells where the labels stood, None for none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If it is a Parquet file and pyarrow is not installed.
+    ValueError
+        If the file is of another kind, which is named with what reads it, or what it holds is
+        no table of finite numbers. Nothing is unpickled.
+
+    Warns
+    -----
+    UserWarning
+        If there are labels that do not tell outliers from inliers.
+    """
+    path = Path(os.path.expanduser(path))
+    with _open(path) as file:
+        head = file.read(6)
+    if head.startswith(b"\x93NUMPY"):
+        bunch = _load_npy(path)
+    elif head.startswith(b"PAR1"):
+        bunch = _load_parquet(path)
+    elif head.startswith(b"PK") and "npz" in (looks_like(path) or ("",))[0]:
+        bunch = _load_npz(path)
+    else:
+        bunch = load_csv(path)
+        bunch.labels_from = "column 2"
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
 def make_onecluster(
     n_samples: int = 1000,
     n_outliers: int = 20,
@@ -262,7 +330,7 @@ def _check_count(name: str, value: int, low: int, high: int | None) -> None:
 def _bunch(
     name: str,
     ids: np.ndarray,
-    target: np.ndarray,
+    target: np.ndarray | None,
     data: np.ndarray,
     *,
     source: str,
@@ -273,11 +341,14 @@ def _bunch(
     n, n_features = data.shape
     if feature_names is None:
         feature_names = [f"x{i}" for i in range(n_features)]
-    labels = np.array(LABELS, dtype=object)[target]
-    id_and_label = pd.DataFrame({"id": ids, "label": labels})
+    id_and_label = pd.DataFrame({"id": ids})
+    outliers = "no labels"
+    if target is not None:
+        id_and_label["label"] = np.array(LABELS, dtype=object)[target]
+        outliers = f"{target.sum()} outliers"
     features = pd.DataFrame(data, columns=list(feature_names), copy=True)
     description = (
-        f"{name}: {n} rows, {n_features} features, {target.sum()} outliers\n\n"
+        f"{name}: {n} rows, {n_features} features, {outliers}\n\n"
         f"Source: {source}.\n{note}\n{PROTOCOL}"
     )
     return Bunch(
@@ -388,6 +459,163 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def _load_npz(path: Path) -> Bunch:
+    with _numpy_file(path) as archive:
+        names = archive.files
+        found = {name: [n for n in names if n.casefold() == name.casefold()] for name in "Xy"}
+        if {"format", "shape", "data"} <= set(names):
+            raise ValueError(
+                f"{path} holds a sparse matrix of scipy; expected the arrays X and y: numpy.savez"
+                " writes X=scipy.sparse.load_npz(...).toarray()."
+            )
+        if len(found["X"]) != 1 or len(found["y"]) > 1:
+            raise ValueError(
+                f"{path} holds the arrays {', '.join(names)}; expected X, the rows, and y, their"
+                " labels, if there are any."
+            )
+        X = archive[found["X"][0]]
+        y = archive[found["y"][0]] if found["y"] else None
+    return _from_arrays(path, X, y, "y")
+
+
+def _load_npy(path: Path) -> Bunch:
+    with _numpy_file(path) as X:
+        if X.dtype.names is not None:
+            return _load_records(path, X)
+        beside = path.with_name(f"y{path.name[1:]}")
+        if path.name[0] not in "Xx" or not beside.is_file():
+            return _from_arrays(path, X, None, None)
+    with _numpy_file(beside) as y:
+        return _from_arrays(path, X, y, beside.name)
+
+
+def _load_records(path: Path, records: np.ndarray) -> Bunch:
+    names = records.dtype.names
+    if {"X", "y"} == set(names):  # rows and labels in one array
+        return _from_arrays(path, records["X"], records["y"], "y")
+    label, id_ = _special_columns(path, names)
+    features = [name for name in names if name not in (label, id_)]
+    for name in features:
+        if records.dtype[name].kind not in "biuf":
+            raise ValueError(
+                f"{path}: the column {name!r} holds {records.dtype[name]}; expected numbers."
+            )
+    X = np.column_stack([np.empty((len(records), 0)), *(records[name] for name in features)])
+    y = None if label is None else records[label]
+    label = None if label is None else f"column {label!r}"
+    return _from_arrays(path, X, y, label, features, None if id_ is None else records[id_])
+
+
+def _load_parquet(path: Path) -> Bunch:
+    from gaal_alocc import rows
+
+    names = []
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        pass  # open_parquet tells what to install
+    else:
+        with contextlib.suppress(ValueError):  # which open_parquet tells with the file's name
+            names = pq.read_schema(path).names
+    label, id_ = _special_columns(path, names)
+    special = [name for name in (label, id_) if name is not None]
+    table = rows.open_parquet([path], leave_out=special)
+    X = pd.concat(table.blocks(PARQUET_BLOCK))
+    others = pd.read_parquet(path, columns=special).reset_index()
+    y = None if label is None else others[label]
+    label = None if label is None else f"column {label!r}"
+    ids = None if id_ is None else others[id_].to_numpy()
+    return _from_arrays(path, X.to_numpy(), y, label, list(X.columns), ids)
+
+
+def _special_columns(path: Path, names: Sequence[str]) -> tuple[str | None, str | None]:
+    """Find the column of labels, and that of ids."""
+    labels = [name for name in names if name.casefold() in LABEL_COLUMNS]
+    ids = [name for name in names if name.casefold() == "id"]
+    if len(labels) > 1 or len(ids) > 1:
+        raise ValueError(
+            f"{path}: the columns {', '.join(map(repr, labels if len(labels) > 1 else ids))} may"
+            " each be that of the labels or ids; expected one of them."
+        )
+    return (labels or [None])[0], (ids or [None])[0]
+
+
+@contextlib.contextmanager
+def _numpy_file(path: Path) -> Iterator:
+    """Open a file of numpy, and name it where it does not hold what it says."""
+    try:
+        opened = np.load(path, allow_pickle=False)
+        with opened if hasattr(opened, "close") else contextlib.nullcontext(opened) as content:
+            yield content
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+        if str(path) in str(error):
+            raise
+        if "allow_pickle" in str(error):
+            error = "it holds Python objects, which are not unpickled; expected numbers"
+        raise ValueError(f"{path} cannot be read: {error}.") from None
+
+
+def _from_arrays(
+    path: Path,
+    X: np.ndarray,
+    y,
+    labels_from: str | None,
+    names: Sequence[str] | None = None,
+    ids: np.ndarray | None = None,
+) -> Bunch:
+    """Check rows and labels, and make a Bunch of them."""
+    if X.ndim != 2:
+        raise ValueError(f"{path}: X has the shape {X.shape}; expected rows and columns.")
+    if X.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: X holds {X.dtype}; expected numbers.")
+    if len(X) < 2 or X.shape[1] < 1:
+        raise ValueError(
+            f"{path}: X has {len(X)} rows and {X.shape[1]} features; expected at least two rows"
+            " and one feature."
+        )
+    data = np.ascontiguousarray(X, np.float64)
+    bad = np.argwhere(~np.isfinite(data))
+    if len(bad):
+        row, column = bad[0]
+        what = "NaN" if np.isnan(data[row, column]) else "infinity"
+        where = f"column {names[column]!r}" if names else f"column {column}"
+        raise ValueError(
+            f"{path}: X holds {what} in row {row}, {where} (counted from 0);"
+            " expected finite numbers."
+        )
+    target = None
+    if y is None:
+        labels_from = None
+    else:
+        if np.shape(y) not in {(len(X),), (len(X), 1)}:
+            raise ValueError(
+                f"{path}: {labels_from} has the shape {np.shape(y)}; expected {len(X)} labels, as"
+                " many as rows."
+            )
+        is_outlier, problem, _ = read_labels(y, str(labels_from))
+        if problem:
+            warnings.warn(
+                f"{path}: {problem}"
+                + (" There is no AUC until the file has them." if is_outlier is None else ""),
+                stacklevel=4,
+            )
+        if is_outlier is None:
+            labels_from = None
+        else:
+            target = is_outlier.astype(np.int64)
+    bunch = _bunch(
+        path.name,
+        np.arange(len(X)) if ids is None else np.asarray(ids),
+        target,
+        data,
+        source=f"the file {path}",
+        filename=path,
+        feature_names=names,
+    )
+    bunch.labels_from = labels_from
+    return bunch
+
+
 def _parse(file: BinaryIO, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read ids, target and data of the published format.
 
@@ -423,6 +651,9 @@ def _parse(file: BinaryIO, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _what_is_wrong(file: BinaryIO, path: Path) -> ValueError:
     """Find the first line that is not of the published format."""
+    kind = looks_like(path)
+    if kind is not None:
+        return _of_another_kind(path, *kind)
     file.seek(0)
     lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
     reader = csv.reader(lines, skipinitialspace=True, strict=True)
@@ -435,7 +666,9 @@ def _what_is_wrong(file: BinaryIO, path: Path) -> ValueError:
             where = f"{path}, line {reader.line_num}"
             n_rows += 1
             if len(row) < 3:
-                return ValueError(f"{where}: {len(row)} value(s); {expected}.")
+                other = next((c for c in SEPARATORS if c in "".join(row)), None)
+                found = f" (separated by {SEPARATORS[other]}?)" if other else ""
+                return ValueError(f"{where}: {len(row)} value(s){found}; {expected}.")
             width = width or len(row)
             if len(row) != width:
                 return ValueError(
@@ -460,6 +693,21 @@ def _what_is_wrong(file: BinaryIO, path: Path) -> ValueError:
     if n_rows == 1:
         return ValueError(f"{path} holds only one row; expected at least two.")
     return ValueError(f"{path} cannot be read as numbers; {expected}.")
+
+
+def _of_another_kind(path: Path, what: str, how: str) -> ValueError:
+    text = f"{path} looks like {what}"
+    if what.endswith((".npy)", ".npz)")) or "Parquet" in what:
+        return ValueError(f"{text}; expected text. gaal.datasets.load_table takes it.")
+    if how.endswith(" reads"):
+        return ValueError(
+            f"{text}, which {how}. Write its rows and labels by"
+            " numpy.savez('data.npz', X=..., y=...), and give that."
+        )
+    remedy = f", which {how}: give what comes of it" if how else ""
+    return ValueError(
+        f"{text}{remedy}; expected a table: text of the published format, .npz, .npy or Parquet."
+    )
 
 
 def _is_finite_number(text: str) -> bool:

@@ -23,6 +23,7 @@ import pandas as pd
 import tensorflow as tf
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -43,15 +44,26 @@ UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 
 
 def _outliers(y) -> np.ndarray | None:
     """Read labels that are only monitored; None, and a warning, where they allow no AUC."""
-    is_outlier, remark = read_labels(y)
+    is_outlier, *remarks = read_labels(y)
     if is_outlier is not None and is_outlier.all() == is_outlier.any():
         is_outlier = None
-        remark = "y holds labels of one class only, for which no AUC is defined."
+        remarks = ["y holds labels of one class only, for which no AUC is defined."]
     if is_outlier is None:
-        remark += " Training goes on without the AUC."
-    if remark:
-        warnings.warn(remark, stacklevel=5)
+        remarks.append("Training goes on without the AUC.")
+    if any(remarks):
+        warnings.warn(" ".join(filter(None, remarks)), stacklevel=5)
     return is_outlier
+
+
+def unscaled(X: np.ndarray) -> str | None:
+    """Tell what it means that features lie outside [0, 1]; None where they do not."""
+    low, high = X.min(), X.max()
+    if low >= -UNSCALED and high <= 1 + UNSCALED:
+        return None
+    return (
+        f"The features of X lie in [{low:.4g}, {high:.4g}], the generator's noise in [0, 1): it"
+        " would start away from the data, and the scores would mean little."
+    )
 
 
 @contextlib.contextmanager
@@ -85,6 +97,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         "discriminator_init": [StrOptions(set(networks.DISCRIMINATOR_INITS))],
         "discriminator_bias": [Interval(Real, None, None, closed="neither")],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "scale": [None, StrOptions({"minmax"})],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
         "random_state": ["random_state"],
@@ -174,18 +187,19 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             )
 
     def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
-        X = rows.read(self, rows.open_rows(X), training.SCORE_BLOCK, min_samples=2)
+        table = rows.open_rows(X)
+        self.scaler_ = self._fit_scaler(table)
+        X = rows.read(self, table, training.SCORE_BLOCK, min_samples=2, transform=self._transform())
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
             is_outlier = _outliers(y)
         callbacks = as_list(callbacks)
-        if X.min() < -UNSCALED or X.max() > 1 + UNSCALED:
+        problem = unscaled(X)
+        if problem is not None:
             warnings.warn(
-                f"The features of X lie in [{X.min():.4g}, {X.max():.4g}], the generator's noise"
-                " in [0, 1): it would start away from the data, and the scores would mean"
-                " little. Scale the features first, for example with"
-                " make_pipeline(MinMaxScaler(), " + type(self).__name__ + "(...)).",
+                f"{problem} Scale the features first, for example with"
+                f" make_pipeline(MinMaxScaler(), {type(self).__name__}(...)).",
                 stacklevel=4,
             )
 
@@ -243,6 +257,19 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             blocks = rows.open_rows(X).blocks(training.SCORE_BLOCK)
             self.offset_ = float(np.percentile(self._score(blocks), 100 * self.contamination))
         return self
+
+    def _fit_scaler(self, table: rows.Rows) -> MinMaxScaler | None:
+        if self.scale is None:
+            return None
+        scaler = MinMaxScaler()
+        for block in rows.checked_blocks(
+            self, table, training.SCORE_BLOCK, dtype=np.float64, reset=True, min_samples=2
+        ):
+            scaler.partial_fit(block)
+        return scaler
+
+    def _transform(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        return None if self.scaler_ is None else self.scaler_.transform
 
     def _train(
         self,
@@ -360,7 +387,12 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         check_is_fitted(self, "discriminator_")
         table = rows.open_rows(X)
         blocks = rows.checked_blocks(
-            self, table, training.SCORE_BLOCK, dtype=[np.float64, np.float32], reset=False
+            self,
+            table,
+            training.SCORE_BLOCK,
+            dtype=[np.float64, np.float32],
+            reset=False,
+            transform=self._transform(),
         )
         return self._score(self._with_progress(blocks, table.n))
 
@@ -452,6 +484,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             "feature_names_in_": None if names is None else names.tolist(),
             "stop_epochs_": self.stop_epochs_,
             "offset_": self.offset_,
+            "range": None if self.scaler_ is None else self._range(),
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -466,6 +499,9 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 for member in members:
                     archive.write(member, member.name)
             os.replace(folder / "detector.zip", path)
+
+    def _range(self) -> list[list[float]]:
+        return [self.scaler_.data_min_.tolist(), self.scaler_.data_max_.tolist()]
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Self:
@@ -521,7 +557,9 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         detector.generator_, detector.discriminator_ = gan.generator, gan.discriminator
         detector.combine_model_ = gan.combine_model
         detector.history_ = history
-        # Files written before there was "auto" hold a number.
+        # Files written before there was "scale" have no range, before "auto" a number.
+        bounds = settings.get("range")
+        detector.scaler_ = None if bounds is None else MinMaxScaler().fit(bounds)
         detector.stop_epochs_ = settings.get("stop_epochs_", detector.stop_epochs)
         detector.offset_ = settings["offset_"]
         return detector
@@ -573,6 +611,10 @@ class SOGAAL(_GAAL):
         Initial bias of the discriminator's layers (0 as published).
     contamination : "auto" or float in (0, 0.5], default="auto"
         "auto" calls a row an outlier where D(x) < 0.5; a float so many of the training rows.
+    scale : {"minmax"} or None, default=None
+        "minmax" scales features to [0, 1] by their range in ``fit``, as
+        ``make_pipeline(MinMaxScaler(), ...)`` does, here also block by block and in saved
+        detectors. The networks see scaled rows, and the generator's are scaled ones.
     steps_per_execution : int or "auto", default="auto"
         Updates that one call of a TensorFlow graph runs. 1 trains by ``train_on_batch``, as
         the published program does, with the same numbers within float error. "auto" picks
@@ -599,6 +641,8 @@ class SOGAAL(_GAAL):
         ``stop_epochs``, or what "auto" found.
     offset_ : float
         Scores below it are outliers'.
+    scaler_ : MinMaxScaler or None
+        What scales rows for the networks, where ``scale`` asks for it.
     n_features_in_ : int
         Features seen by ``fit``.
     feature_names_in_ : ndarray of str
@@ -645,6 +689,7 @@ class SOGAAL(_GAAL):
         discriminator_init="published",
         discriminator_bias=0.0,
         contamination="auto",
+        scale=None,
         steps_per_execution="auto",
         strategy=None,
         random_state=None,
@@ -663,6 +708,7 @@ class SOGAAL(_GAAL):
         self.discriminator_init = discriminator_init
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
+        self.scale = scale
         self.steps_per_execution = steps_per_execution
         self.strategy = strategy
         self.random_state = random_state
@@ -702,6 +748,8 @@ class MOGAAL(_GAAL):
         See :class:`SOGAAL`.
     contamination : "auto" or float in (0, 0.5], default="auto"
         See :class:`SOGAAL`.
+    scale : {"minmax"} or None, default=None
+        See :class:`SOGAAL`.
     quantile_sample_size : int, default=None
         Rows of whose D(x) the quantiles are taken that the sub-generators are drawn to. None,
         as published, takes all; a number takes so many, drawn at random once before training
@@ -726,7 +774,7 @@ class MOGAAL(_GAAL):
     history_ : DataFrame
         A row an update: discriminator_loss, sub_generator{i}_loss, generator_loss (their
         mean), and auc where ``fit`` was given y.
-    stop_epochs_, offset_, n_features_in_, feature_names_in_
+    stop_epochs_, offset_, scaler_, n_features_in_, feature_names_in_
         See :class:`SOGAAL`.
 
     Notes
@@ -769,6 +817,7 @@ class MOGAAL(_GAAL):
         discriminator_init="published",
         discriminator_bias=0.0,
         contamination="auto",
+        scale=None,
         quantile_sample_size=None,
         steps_per_execution="auto",
         strategy=None,
@@ -789,6 +838,7 @@ class MOGAAL(_GAAL):
         self.discriminator_init = discriminator_init
         self.discriminator_bias = discriminator_bias
         self.contamination = contamination
+        self.scale = scale
         self.quantile_sample_size = quantile_sample_size
         self.steps_per_execution = steps_per_execution
         self.strategy = strategy

@@ -20,12 +20,12 @@ ANSWERS = {"no": False, "yes": True}  # to a question that is not in y
 MISSING = ("", "?", "nan", "none", "<na>")  # what missing labels become in arrays of text
 SHOWN = 5
 EXPECTED = (
-    "expected 1 or 'out' for an outlier and 0 or 'nor' for an inlier; or -1 for an outlier and 1"
-    ' for an inlier, as of IsolationForest, with which scoring="roc_auc" is the right way up'
+    "expected 1 or 'out' for an outlier and 0 or 'nor' for an inlier, or -1 for an outlier and 1"
+    " for an inlier, as IsolationForest predicts"
 )
 
 
-def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str]:
+def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str, str]:
     """Read labels.
 
     Parameters
@@ -43,9 +43,11 @@ def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str]:
     -------
     is_outlier : ndarray of bool, shape (n,), or None
         None where the labels do not tell.
-    remark : str
-        What is wrong with them and how to mend it, or how they were taken where that may be
-        wrong; else empty.
+    problem : str
+        A sentence: what is wrong with them, or how they were taken where that may be wrong;
+        else empty.
+    remedy : str
+        A sentence: how to mend it, in Python; or empty.
 
     Raises
     ------
@@ -56,24 +58,26 @@ def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str]:
     plain = [_plain(label) for label in labels]
     missing = [row for row, label in enumerate(plain) if label is None]
     if missing:
-        return None, (
+        problem = (
             f"{name} has no label in {len(missing)} of {len(plain)} rows, the first of them row"
-            f" {missing[0]} (counted from 0): leave out these rows, or {name}."
+            f" {missing[0]} (counted from 0)."
         )
+        return None, problem, f"Leave out these rows, or {name}."
     kinds = dict(zip(plain, labels))  # as they were written
     if -1 in kinds and kinds.keys() <= {-1, 1}:
-        return np.array([label == -1 for label in plain], bool), ""
+        return np.array([label == -1 for label in plain], bool), "", ""
     spellings = {**SPELLINGS, **ANSWERS} if kinds.keys() <= ANSWERS.keys() else SPELLINGS
     if not kinds.keys() <= spellings.keys():
-        remedy = _remedy(plain, kinds, name)
-        return None, f"{name} holds the labels {_listed(kinds.values())}; {EXPECTED}.{remedy}"
-    remark = ""
+        problem = f"{name} holds the labels {_listed(kinds.values())}; {EXPECTED}."
+        return None, problem, _remedy(plain, kinds, name)
+    problem = remedy = ""
     if isinstance(kinds.get("yes"), str):  # bytes come from ARFF files, where it is the rule
-        remark = (
+        problem = (
             f"{name} holds the labels {_listed(kinds.values())}: {kinds['yes']!r} is taken for an"
-            f" outlier. Give {name} == {_literal(kinds['yes'])} to say so, or != for the contrary."
+            " outlier."
         )
-    return np.array([spellings[label] for label in plain], bool), remark
+        remedy = f"Give {name} == {_literal(kinds['yes'])} to say so, or != for the contrary."
+    return np.array([spellings[label] for label in plain], bool), problem, remedy
 
 
 def _plain(label: Any) -> float | str | None:
@@ -99,16 +103,19 @@ def _remedy(plain: list, kinds: dict, name: str) -> str:
     """Say how to make labels of others, where there is a handful of them."""
     inliers = [kind for kind in kinds if SPELLINGS.get(kind) is False]
     outliers = [kind for kind in kinds if SPELLINGS.get(kind) is True]
-    unknown = [kind for kind in kinds if kind not in SPELLINGS]
     words = any(isinstance(kind, str) for kind in kinds)
+    condition = ""
     if words and len(inliers) == 1 and not outliers:
-        return f" Give {name} != {_literal(kinds[inliers[0]])}."
-    if words and len(outliers) == 1 and not inliers:
-        return f" Give {name} == {_literal(kinds[outliers[0]])}."
-    if len(kinds) > 2 * SHOWN:
+        mask = f"{name} != {_literal(kinds[inliers[0]])}"
+    elif words and len(outliers) == 1 and not inliers:
+        mask = f"{name} == {_literal(kinds[outliers[0]])}"
+    elif len(kinds) > 2 * SHOWN:
         return ""
-    rarest = min(Counter(label for label in plain if label in unknown).items(), key=lambda n: n[1])
-    return f" Say which are the outliers, as in {name} == {_literal(kinds[rarest[0]])}."
+    else:
+        counts = Counter(kind for kind in plain if kind not in SPELLINGS)
+        mask = f"{name} == {_literal(kinds[min(counts, key=counts.get)])}"
+        condition = ", if those are the outliers"
+    return f'Give {mask}{condition}; for scoring="roc_auc" np.where({mask}, -1, 1).'
 
 
 def _literal(label: Any) -> str:

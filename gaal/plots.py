@@ -279,9 +279,9 @@ def _fits_unit_square(X: np.ndarray) -> bool:
 
 
 def _is_outlier(y, X: np.ndarray, name: str = "y") -> np.ndarray:
-    is_outlier, remark = read_labels(y, name)
+    is_outlier, problem, remedy = read_labels(y, name)
     if is_outlier is None:
-        raise ValueError(remark)
+        raise ValueError(f"{problem} {remedy}".strip())
     check_consistent_length(X, is_outlier)
     return is_outlier
 

@@ -24,7 +24,7 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
     log_dir, detector, looks, **kwargs
         See :class:`gaal_alocc.tensorboard.TensorBoard`.
     X : array-like of shape (n, d), default=None
-        Rows to score, scaled as those that the detector is given.
+        Rows to score, as those that the detector is given.
 
     Examples
     --------
@@ -47,7 +47,9 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
 
     def look(self, step: int) -> None:
         """Write the histogram of D(x)."""
-        X = np.asarray(self.X, np.float32)
+        scaler = getattr(self.detector, "scaler_", None)
+        X = self.X if scaler is None else scaler.transform(np.asarray(self.X, np.float64))
+        X = np.asarray(X, np.float32)
         blocks = [X[i : i + SCORE_BLOCK] for i in range(0, len(X), SCORE_BLOCK)]
         scores = np.concatenate([self.discriminator(block).numpy() for block in blocks])
         tf.summary.histogram("scores/d_x", scores, step, description="D(x) of the rows X")

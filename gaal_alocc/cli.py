@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +40,18 @@ def seeds(text: str) -> list[int]:
             f"{text!r} is neither a number of seeds nor a list like 3,7 or 10..19"
         )
     return numbers
+
+
+@contextlib.contextmanager
+def warnings_of(program: str) -> Iterator[None]:
+    """Tell warnings as ``program: warning: ...``, without the path and line of the source."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"{program}: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:

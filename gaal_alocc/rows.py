@@ -19,6 +19,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from gaal_alocc.file_kinds import looks_like
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -123,7 +125,13 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
             with open_file(path) as file:
                 schema, n = file.schema_arrow, n + file.metadata.num_rows
         except pa.ArrowInvalid as error:
-            raise ValueError(f"X is {path}, which is no Parquet file: {error}") from error
+            what, how = looks_like(path) or ("text", "pandas.read_csv reads")
+            if "Parquet" in what:
+                raise ValueError(f"X is {path}, which is damaged: {error}") from error
+            reader = f", which {how}" if how else ""
+            raise ValueError(
+                f"X is {path}, which is no Parquet file; it looks like {what}{reader}."
+            ) from error
         # The index of a DataFrame is no feature; one that counts the rows is no column, but a dict.
         index = (schema.pandas_metadata or {}).get("index_columns", [])
         fields = [field for field in schema if field.name not in [*leave_out, *index]]
@@ -199,6 +207,7 @@ def checked_blocks(
     dtype: Any,
     reset: bool,
     min_samples: int = 1,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[np.ndarray]:
     """Give blocks as scikit-learn's ``validate_data`` would give the whole.
 
@@ -216,6 +225,8 @@ def checked_blocks(
         Whether to set the estimator's features, as in ``fit``.
     min_samples : int, default=1
         Fewest rows in all, at most ``size``.
+    transform : callable, optional
+        What to make of every block of float64 before it is converted.
 
     Yields
     ------
@@ -228,7 +239,7 @@ def checked_blocks(
         As ``validate_data``; what is no finite number is told with its row and column, which
         is named where columns have names.
     """
-    options = {"dtype": dtype, "ensure_all_finite": False}
+    options = {"dtype": dtype if transform is None else np.float64, "ensure_all_finite": False}
     start = 0
     for block in rows.blocks(size):
         table = block
@@ -245,7 +256,12 @@ def checked_blocks(
             if wrong is None:
                 raise
             raise ValueError(wrong) from error
-        _check_finite(block, start, getattr(table, "columns", None))
+        names = getattr(table, "columns", None)
+        _check_finite(block, start, names)
+        if transform is not None:
+            with np.errstate(all="ignore"):
+                block = check_array(transform(block), dtype=dtype, ensure_all_finite=False)
+            _check_finite(block, start, names)
         for i in range(0, len(block), size):
             yield block[i : i + size]
         start += len(block)
@@ -297,12 +313,19 @@ def _check_finite(block: np.ndarray, start: int, names: Sequence | None = None) 
         raise ValueError(f"X holds {what} in {where}.")
 
 
-def read(estimator: BaseEstimator, rows: Rows, size: int, *, min_samples: int) -> np.ndarray:
+def read(
+    estimator: BaseEstimator,
+    rows: Rows,
+    size: int,
+    *,
+    min_samples: int,
+    transform: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """Read and check a whole table, as ``fit`` needs it.
 
     Parameters
     ----------
-    estimator, rows, size, min_samples
+    estimator, rows, size, min_samples, transform
         See :func:`checked_blocks`; the estimator's features are set.
 
     Returns
@@ -313,9 +336,15 @@ def read(estimator: BaseEstimator, rows: Rows, size: int, *, min_samples: int) -
         is held twice for a moment.
     """
     blocks = checked_blocks(
-        estimator, rows, size, dtype=np.float32, reset=True, min_samples=min_samples
+        estimator,
+        rows,
+        size,
+        dtype=np.float32,
+        reset=True,
+        min_samples=min_samples,
+        transform=transform,
     )
-    if rows.array is not None and rows.array.dtype == np.float32:
+    if rows.array is not None and rows.array.dtype == np.float32 and transform is None:
         for _ in blocks:
             pass
         return np.asarray(rows.array)

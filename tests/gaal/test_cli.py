@@ -9,8 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from gaal import SOGAAL, cli, datasets
+
+# pytest shows Keras's own, which a command does not.
+NO_DEPRECATIONS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
@@ -178,3 +183,115 @@ def test_help_answers_at_once_and_imports_nothing_heavy(program):
         assert result.returncode == 0, result.stderr
     assert b"--stop_epochs" in result.stdout
     assert min(times) < 0.5
+
+
+@pytest.fixture
+def unscaled(tmp_path):
+    data = datasets.make_onecluster(60, 6, random_state=0)
+    np.savez(tmp_path / "unscaled.npz", X=data.data * [1000, 1e9] + [0, 1e12], y=data.target)
+    return tmp_path / "unscaled.npz"
+
+
+@NO_DEPRECATIONS
+def test_unscaled_data_draw_one_line_that_names_the_option(unscaled, tmp_path, capfd):
+    arguments = f"--path {unscaled} --stop_epochs 1 --seed 0 --quiet"
+    assert cli.so_gaal(arguments.split()) == 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("so-gaal: warning: The features of X lie in [")
+    assert line.endswith("Scale them with --scale minmax.")
+    sweep = f"sweep {arguments} --seeds 2 --output {tmp_path / 'sweep'}".replace("--seed 0 ", "")
+    assert cli.mo_gaal([*sweep.split(), "--k", "3"]) == 0
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("mo-gaal: warning: The features of X lie in [")
+    for more in (["--scale", "minmax"], ["--grid", "scale=minmax"]):
+        assert cli.so_gaal([*sweep.split()[:-1], str(tmp_path / more[-1]), *more]) == 0
+        assert capfd.readouterr().err == ""
+    assert cli.so_gaal([*arguments.split(), "--scale", "minmax"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_scaled_is_scored_by_the_saved_detector_as_it_was(unscaled, tmp_path, capsys):
+    folder = tmp_path / "run"
+    arguments = f"--path {unscaled} --stop_epochs 3 --seed 5 --quiet --scale minmax"
+    assert cli.so_gaal([*arguments.split(), "--output", str(folder)]) == 0
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["scale"] == "minmax"
+    data = datasets.load_table(unscaled)
+    pipeline = make_pipeline(MinMaxScaler(), SOGAAL(stop_epochs=3, random_state=5))
+    pipeline.fit(data.data, data.target)
+    scores = pd.read_csv(folder / "scores.csv")
+    np.testing.assert_allclose(scores["outlier_score"], 1 - pipeline.score_samples(data.data))
+    assert settings["auc"] == pytest.approx(pipeline[-1].history_["auc"].iloc[-1])
+    detector = SOGAAL.load(folder / "detector.zip")
+    for rows in (data.data, data.data[20:30], data.data + 100):
+        np.testing.assert_allclose(detector.score_samples(rows), pipeline.score_samples(rows))
+
+
+def test_a_sweep_scales_as_a_run_does(unscaled, path, tmp_path):
+    table = {}
+    for scale, file in [("minmax", unscaled), ("none", path)]:
+        folder = tmp_path / scale
+        arguments = f"sweep --path {file} --stop_epochs 2 --scale {scale} --seeds 2 --quiet"
+        assert cli.so_gaal([*arguments.split(), "--output", str(folder)]) == 0
+        table[scale] = pd.read_csv(folder / "sweep.csv")
+    assert set(table["minmax"]["scale"]) == {"minmax"}
+    assert table["minmax"]["auc_end"].notna().all()
+    # The same rows but for their scale, which minmax puts elsewhere in [0, 1].
+    assert (table["minmax"]["auc_end"] != table["none"]["auc_end"]).any()
+
+
+def test_a_run_on_files_of_numpy_and_parquet_is_that_on_text(path, tmp_path, capsys):
+    data = datasets.load_csv(path)
+    np.savez(tmp_path / "points.npz", X=data.data, y=data.target)
+    data.frame.to_parquet(tmp_path / "points.parquet")
+    scores = []
+    for file, told in [
+        (path, "6 outliers (labels: column 2)"),
+        (tmp_path / "points.npz", "6 outliers (labels: y)"),
+        (tmp_path / "points.parquet", "6 outliers (labels: column 'label')"),
+    ]:
+        folder = tmp_path / f"of {file.name}"
+        arguments = ["--path", file, "--stop_epochs", 2, "--seed", 1, "--output", folder]
+        assert cli.so_gaal(list(map(str, arguments))) == 0
+        assert told in capsys.readouterr().out
+        scores.append(pd.read_csv(folder / "scores.csv").drop(columns="id"))
+    pd.testing.assert_frame_equal(scores[0], scores[1])
+    pd.testing.assert_frame_equal(scores[0], scores[2])
+
+
+@NO_DEPRECATIONS
+def test_without_labels_a_run_has_scores_and_no_auc(path, tmp_path, capfd):
+    np.save(tmp_path / "points.npy", datasets.load_csv(path).data)
+    folder = tmp_path / "run"
+    arguments = f"--path {tmp_path / 'points.npy'} --stop_epochs 2 --output {folder}"
+    assert cli.so_gaal(arguments.split()) == 0
+    out, err = capfd.readouterr()
+    assert "60 rows, 2 features, no labels" in out
+    assert "AUC undefined: there are no labels that tell outliers" in out
+    assert err == ""
+    assert list(pd.read_csv(folder / "scores.csv")) == ["id", "outlier_score"]
+    assert json.loads((folder / "settings.json").read_text())["auc"] is None
+
+
+@NO_DEPRECATIONS
+def test_labels_that_do_not_tell_draw_one_line(path, tmp_path, capfd):
+    frame = datasets.load_csv(path).frame
+    frame.assign(label=frame["label"].replace({"nor": "good", "out": "bad"})).to_parquet(
+        tmp_path / "points.parquet"
+    )
+    arguments = f"--path {tmp_path / 'points.parquet'} --stop_epochs 1 --quiet"
+    assert cli.so_gaal(arguments.split()) == 0
+    out, err = capfd.readouterr()
+    assert out == "AUC undefined: there are no labels that tell outliers\n"
+    (line,) = err.splitlines()
+    assert line.startswith(f"so-gaal: warning: {tmp_path / 'points.parquet'}: column 'label' hol")
+    assert "'bad', 'good'; expected 1 or 'out'" in line
+
+
+@NO_DEPRECATIONS
+def test_labels_of_one_class_are_told_once(tmp_path, capfd):
+    np.savez(tmp_path / "points.npz", X=datasets.make_onecluster(60, 0).data, y=np.zeros(60))
+    assert cli.so_gaal(f"--path {tmp_path / 'points.npz'} --stop_epochs 1 --quiet".split()) == 0
+    out, err = capfd.readouterr()
+    assert out == "AUC undefined: the labels are of one class\n"
+    assert err == ""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -440,3 +441,39 @@ def test_networks_of_the_detector_share_their_weights_also_in_a_copy(make):
     through = detector.discriminator_(detector.generator_(z))
     np.testing.assert_allclose(detector.combine_model_(z), through, rtol=1e-6)
     assert isinstance(detector.combine_model_, networks.CombineModel)
+
+
+@both
+@pytest.mark.parametrize("kind", ["array", "float32", "frame", "Parquet", "data set"])
+def test_scale_is_a_min_max_scaler_before_the_detector(detector, kind, tmp_path):
+    wide = X * np.array([1, 1000, 1e6], np.float32) + np.array([0, -500, 1e5], np.float32)
+    wide[:, 0] = 3  # a constant
+    table = wide if kind == "float32" else wide.astype(float)
+    before = table.copy()
+    if kind in ("frame", "Parquet"):
+        table = pd.DataFrame(table, columns=["a", "b", "c"])
+    if kind == "Parquet":
+        table.to_parquet(tmp_path / "wide.parquet")
+        table = tmp_path / "wide.parquet"
+    if kind == "data set":
+        table = tf.data.Dataset.from_tensor_slices(table).batch(9)
+    pipeline = make_pipeline(MinMaxScaler(), clone(detector).set_params(contamination=0.1))
+    pipeline.fit(before.astype(float), Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        scaled = clone(pipeline[-1]).set_params(scale="minmax").fit(table, Y)
+    np.testing.assert_array_equal(wide, before)  # what was given is not changed
+    pd.testing.assert_frame_equal(scaled.history_, pipeline[-1].history_)
+    np.testing.assert_allclose(scaled.score_samples(table), pipeline.score_samples(before))
+    np.testing.assert_array_equal(scaled.predict(table), pipeline.predict(before))
+    scaled.save(tmp_path / "scaled.zip")
+    loaded = type(detector).load(tmp_path / "scaled.zip")
+    np.testing.assert_array_equal(loaded.score_samples(table), scaled.score_samples(table))
+    again = pickle.loads(pickle.dumps(scaled))
+    np.testing.assert_array_equal(again.score_samples(table), scaled.score_samples(table))
+
+
+def test_rows_that_scaling_takes_beyond_numbers_are_told():
+    detector = SOGAAL(stop_epochs=1, scale="minmax").fit(1e-10 * X.astype(float))
+    with pytest.raises(ValueError, match=r"X holds infinity, .* in row 1, column 2"):
+        detector.score_samples([[0, 0, 0], [0, 0, 1e305]])

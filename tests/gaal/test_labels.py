@@ -63,10 +63,10 @@ ARFF = """% of a benchmark
     ],
 )
 def test_labels_of_every_kind_are_read_without_a_word(y):
-    is_outlier, remark = read_labels(y)
+    is_outlier, *remarks = read_labels(y)
     np.testing.assert_array_equal(is_outlier, Y)
     assert is_outlier.dtype == bool
-    assert remark == ""
+    assert remarks == ["", ""]
 
 
 def test_labels_of_arff_files_are_read():
@@ -74,49 +74,47 @@ def test_labels_of_arff_files_are_read():
     data, _ = arff.loadarff(io.StringIO(ARFF + rows))
     assert data["outlier"].dtype.kind == "S"
     for y in (data["outlier"], pd.DataFrame(data)["outlier"]):
-        is_outlier, remark = read_labels(y)
+        is_outlier, *remarks = read_labels(y)
         np.testing.assert_array_equal(is_outlier, Y)
-        assert remark == ""
+        assert remarks == ["", ""]
 
 
 def test_an_answer_is_read_and_it_is_told_how():
-    is_outlier, remark = read_labels(coded("no", "Yes"))
+    is_outlier, problem, remedy = read_labels(coded("no", "Yes"))
     np.testing.assert_array_equal(is_outlier, Y)
-    assert remark == (
-        "y holds the labels 'Yes', 'no': 'Yes' is taken for an outlier. Give y == \"Yes\" to say"
-        " so, or != for the contrary."
-    )
+    assert problem == "y holds the labels 'Yes', 'no': 'Yes' is taken for an outlier."
+    assert remedy == 'Give y == "Yes" to say so, or != for the contrary.'
 
 
 @pytest.mark.parametrize(
     ("y", "labels", "remedy"),
     [
-        (coded("benign", "malignant"), "'benign', 'malignant'", 'as in y == "malignant".'),
-        (coded(b"ok", b"broken"), "b'broken', b'ok'", 'as in y == b"broken".'),
-        (coded("2", "4"), "'2', '4'", 'as in y == "4".'),
-        (coded(2, 4), "2, 4", "as in y == 4."),
-        (coded("normal", "attack"), "'attack', 'normal'", 'Give y != "normal".'),
-        (coded("fine", "outlier"), "'fine', 'outlier'", 'Give y == "outlier".'),
-        ([-1, 0, 1, 1], "-1, 0, 1", "as in y == -1."),
-        (["no", "yes", "maybe"], "'maybe', 'no', 'yes'", "as in y =="),
-        (["a", 1, 2], "'1', '2', 'a'", 'Give y == "1".'),
+        (coded("benign", "malignant"), "'benign', 'malignant'", 'Give y == "malignant", if'),
+        (coded(b"ok", b"broken"), "b'broken', b'ok'", 'Give y == b"broken", if'),
+        (coded("2", "4"), "'2', '4'", 'Give y == "4", if'),
+        (coded(2, 4), "2, 4", "Give y == 4, if"),
+        (coded("normal", "attack"), "'attack', 'normal'", 'Give y != "normal";'),
+        (coded("fine", "outlier"), "'fine', 'outlier'", 'Give y == "outlier";'),
+        ([-1, 0, 1, 1], "-1, 0, 1", "Give y == -1, if"),
+        (["no", "yes", "maybe"], "'maybe', 'no', 'yes'", "Give y =="),
+        (["a", 1, 2], "'1', '2', 'a'", 'Give y == "1";'),
     ],
 )
 def test_of_other_labels_it_is_said_how_to_code_them(y, labels, remedy):
-    is_outlier, remark = read_labels(y, "y")
+    is_outlier, problem, found = read_labels(y, "y")
     assert is_outlier is None
-    assert remark.startswith(f"y holds the labels {labels}; expected 1 or 'out' for an outlier")
-    assert remedy in remark
-    assert 'scoring="roc_auc"' in remark
-    code = re.search(r"y ([!=]=) (b?\".*\"|-?\d+)\.$", remark)
-    assert eval(code[2]) in np.asarray(y).tolist()
+    assert problem.startswith(f"y holds the labels {labels}; expected 1 or 'out' for an outlier")
+    assert remedy in found
+    # What it gives as code runs, and tells both kinds apart.
+    code = re.search(r'for scoring="roc_auc" (np\.where\(.*\))\.$', found)[1]
+    assert set(eval(code, {"np": np, "y": np.asarray(y)})) == {-1, 1}
 
 
 def test_of_many_labels_the_first_are_told():
-    is_outlier, remark = read_labels(np.linspace(0, 1, 100))
+    is_outlier, problem, remedy = read_labels(np.linspace(0, 1, 100))
     assert is_outlier is None
-    assert "and 95 more; expected" in remark
-    assert "==" not in remark
+    assert "and 95 more; expected" in problem
+    assert remedy == ""
 
 
 @pytest.mark.parametrize(
@@ -135,9 +133,9 @@ def test_of_many_labels_the_first_are_told():
     ],
 )
 def test_missing_labels_are_told_by_their_row(y):
-    is_outlier, remark = read_labels(y, "y")
+    is_outlier, problem, _ = read_labels(y, "y")
     assert is_outlier is None
-    assert "y has no label in 1 of 5 rows, the first of them row 3" in remark
+    assert "y has no label in 1 of 5 rows, the first of them row 3" in problem
 
 
 @given(st.lists(st.sampled_from(list(SPELLINGS)), min_size=1, max_size=20))

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     network.add_argument(
         "--checkpoint_every",
-        type=_every,
+        type=_auto_or(int),
         default="auto",
         metavar="EPOCHS",
         help="epochs from one snapshot to the next; auto: as often as costs little time",
@@ -150,15 +150,30 @@ def _add_training(
     data.add_argument("--input_width", type=int, help="and this width, by default the height")
     data.add_argument("--c_dim", type=int, choices=(1, 3), help="read a folder in grey or colour")
     network = command.add_argument_group("training")
-    network.add_argument("--epoch", type=int, default=5, help="number of epochs")
+    network.add_argument(
+        "--epoch",
+        type=_auto_or(int),
+        default="auto",
+        help="number of epochs; auto: 5, and 40 as the authors",
+    )
     network.add_argument("--batch_size", type=int, default=128, help="images an update")
     network.add_argument("--train_size", type=int, help="train on the first so many images only")
     network.add_argument(
         "--r_alpha", type=float, default=0.2, help="weight of the reconstruction loss"
     )
     network.add_argument("--learning_rate", type=float, default=0.002, help="of RMSprop")
-    network.add_argument("--clipvalue", type=float, default=1.0, help="of gradients")
-    network.add_argument("--decay", type=float, default=1e-8, help="of the learning rate")
+    network.add_argument(
+        "--clipvalue",
+        type=_auto_or(float),
+        default="auto",
+        help="of gradients; auto: 1, and none as the authors",
+    )
+    network.add_argument(
+        "--decay",
+        type=_auto_or(float),
+        default="auto",
+        help="of the learning rate; auto: 1e-8, and 0 as the authors",
+    )
     network.add_argument(
         "--noise_sigma", type=float, default=0.155, help="of the noise on R's input"
     )
@@ -166,15 +181,16 @@ def _add_training(
     network.add_argument("--df_dim", type=int, default=16, help="width of D and R's encoder")
     network.add_argument(
         "--decoder",
-        choices=("upsampling", "transpose"),
-        default="upsampling",
-        help="as published, or by the paper's deconvolutions",
+        choices=("upsampling", "transpose", "auto"),
+        default="auto",
+        help="as in the Keras port, or by the paper's deconvolutions; auto: as in the program",
     )
     network.add_argument(
         "--fidelity",
-        choices=("published", "corrected"),
+        choices=("published", "corrected", "authors"),
         default="published",
-        help="Keras 2's behaviour exactly, or what its authors meant",
+        help="the Keras port as it was in Keras 2, or as it was meant, or the program of the"
+        " paper's authors",
     )
     network.add_argument(
         "--score",
@@ -184,13 +200,13 @@ def _add_training(
     )
     network.add_argument(
         "--select_epoch",
-        choices=("min_reconstruction", "last"),
-        default="min_reconstruction",
-        help="the epoch to use",
+        choices=("min_reconstruction", "last", "auto"),
+        default="auto",
+        help="the epoch to use; auto: the former, and the latter as the authors",
     )
     network.add_argument(
         "--contamination",
-        type=_contamination,
+        type=_auto_or(float),
         default="auto",
         help="auto, or the share of training images that predictions call outliers",
     )
@@ -211,12 +227,12 @@ def _add_command(
     return command
 
 
-def _contamination(text: str) -> str | float:
-    return text if text == "auto" else float(text)
+def _auto_or(number: type) -> Callable[[str], object]:
+    def parse(text: str):
+        return text if text == "auto" else number(text)
 
-
-def _every(text: str) -> str | int:
-    return text if text == "auto" else int(text)
+    parse.__name__ = number.__name__  # which argparse tells who wrote something else
+    return parse
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
@@ -453,7 +469,7 @@ def _score(args: argparse.Namespace) -> None:
 def _check_training(args: argparse.Namespace) -> None:
     for name in ("epoch", "batch_size", "train_size", "gf_dim", "df_dim"):
         value = getattr(args, name)
-        if value is not None and value < 1:
+        if value not in (None, "auto") and value < 1:
             raise UserError(f"--{name} {value}: expected 1 or more.")
 
 

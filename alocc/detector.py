@@ -33,6 +33,24 @@ from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, w
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
 SCORES = ("reconstruction", "d_x", "d_rx")
+_PORT = {
+    "epochs": 5,
+    "clipvalue": 1.0,
+    "decay": 1e-8,
+    "decoder": "upsampling",
+    "select_epoch": "min_reconstruction",
+}
+DEFAULTS = {  # what "auto" means
+    "published": _PORT,
+    "corrected": _PORT,
+    "authors": {
+        "epochs": 40,
+        "clipvalue": None,
+        "decay": 0.0,
+        "decoder": "transpose",
+        "select_epoch": "last",
+    },
+}
 MODELS = {"R": "generator_", "D": "discriminator_"}
 
 
@@ -82,12 +100,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     ones so well that D, trained against it, takes them for real. What is not of that class
     R reconstructs badly, and D should see it. Sabokrou et al., "Adversarially Learned
     One-Class Classifier for Novelty Detection", CVPR 2018, trained step by step as in the
-    published Keras program.
+    published Keras port or in its authors' own program.
 
     Parameters
     ----------
-    epochs : int, default=5
-        Epochs to train.
+    epochs : int or "auto", default="auto"
+        Epochs to train; "auto" is 5, and 40 as the authors.
     batch_size : int, default=128
         Images a batch. Batches are taken in order, and what is left over after the last
         whole batch is never trained on.
@@ -98,34 +116,40 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         before training, and the result clipped to [0, 1].
     learning_rate : float, default=0.002
         Of RMSprop.
-    clipvalue : float, default=1.0
-        Every element of a gradient is clipped to [-clipvalue, clipvalue].
-    decay : float, default=1e-8
-        Step t is made at the learning rate learning_rate / (1 + decay * t).
+    clipvalue : float, None or "auto", default="auto"
+        Every element of a gradient is clipped to [-clipvalue, clipvalue]; None clips nothing.
+        "auto" is 1.0, and None as the authors.
+    decay : float or "auto", default="auto"
+        Step t is made at the learning rate learning_rate / (1 + decay * t). "auto" is 1e-8, and
+        0 as the authors.
     gf_dim, df_dim : int, default=16
         Filters of R's decoder, and of R's encoder and D, in multiples of which they come.
-    decoder : {"upsampling", "transpose"}, default="upsampling"
-        R's decoder: upsampling followed by convolution, as in the published program, or the
-        paper's transposed convolutions.
-    fidelity : {"published", "corrected"}, default="published"
-        "published" does what Keras 2 did, number by number, also where its authors cannot
-        have meant it: D's normalisation statistics never move from 0 and 1. "corrected" is
-        the same algorithm in stock Keras 3: D's statistics are tracked, it scores with them,
-        and R trains against D as it will score.
+    decoder : {"upsampling", "transpose", "auto"}, default="auto"
+        R's decoder: upsampling followed by convolution, as in the published port, or the
+        paper's transposed convolutions. "auto" is the former, and the latter as the authors.
+    fidelity : {"published", "corrected", "authors"}, default="published"
+        "published" does what the Keras port did in Keras 2, number by number, also where it
+        cannot have been meant: D's normalisation statistics never move from 0 and 1.
+        "corrected" is the same algorithm in stock Keras 3: D's statistics are tracked, it
+        scores with them, and R trains against D as it will score. "authors" is the program of
+        the paper's authors, in TensorFlow 1, number by number: R ends in tanh and reconstructs
+        the noisy image, D ends in a logit, takes one step on real and reconstructed images
+        together, and neither wins.
     score : {"reconstruction", "d_x", "d_rx"}, default="reconstruction"
         What tells inliers: minus the mean squared error of R's reconstruction, D(x), or the
         paper's D(R(x)). The paper's is not the default, for D scores with statistics that
         are not those it was trained with: as published it ranks the images of the MNIST test
         set with an AUC that swings between 0.1 and 0.85 from one epoch and seed to the next,
         where the reconstruction error mostly stays above 0.95. It may be set after ``fit``.
-    select_epoch : {"min_reconstruction", "last"}, default="min_reconstruction"
-        Whose weights are used: the epoch's with the least mean reconstruction loss, as
-        published, or the last one's.
+    select_epoch : {"min_reconstruction", "last", "auto"}, default="auto"
+        Whose weights are used: the epoch's with the least mean reconstruction loss, or the
+        last one's. "auto" is the former, and the latter as the authors.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Where ``offset_`` lies. A float: so many of the training images are outliers.
-        "auto": for D, an outlier is what D gives less than 0.5; for the reconstruction error,
-        on whose scale the paper sets no threshold, what is worse than the training images'
-        third quartile by more than 1.5 times their interquartile range (Tukey's fence).
+        "auto": for D's probability, an outlier is what D gives less than 0.5; for its logit
+        and the reconstruction error, on whose scales the paper sets no threshold, what is
+        worse than the training images' third quartile by more than 1.5 times their
+        interquartile range (Tukey's fence).
     steps_per_execution : int or "auto", default="auto"
         Updates that one call of a TensorFlow graph runs, at most an epoch. 1 trains by
         ``train_on_batch``, as the published program does, with the same numbers within
@@ -150,7 +174,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     history_ : DataFrame
         A row an update: d_loss_real, d_loss_fake, and g_loss, g_loss_reconstruction,
         g_loss_validity of R's second step (the total is r_alpha times the reconstruction's
-        plus the validity's); epoch, from 0.
+        plus the validity's); of the authors' program also those of R's first step, and those
+        that it prints after the steps, ``_first`` and ``_printed``; epoch, from 0.
     epoch_ : int
         The epoch in use, from 0.
     epoch_weights_ : list of dict
@@ -162,6 +187,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         That of the parameter ``score``.
     image_shape_ : (height, width, channels)
         Of the training images.
+    fidelity_ : str
+        The program that it was trained by.
 
     Examples
     --------
@@ -176,19 +203,19 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "r_alpha": [Interval(Real, 0, None, closed="left")],
         "noise_sigma": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "clipvalue": [Interval(Real, 0, None, closed="neither")],
-        "decay": [Interval(Real, 0, None, closed="left")],
+        "clipvalue": [None, StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "gf_dim": [Interval(Integral, 1, None, closed="left")],
         "df_dim": [Interval(Integral, 1, None, closed="left")],
-        "decoder": [StrOptions(set(networks.DECODERS))],
+        "decoder": [StrOptions({"auto", *networks.DECODERS})],
         "fidelity": [StrOptions(set(networks.FIDELITIES))],
         "score": [StrOptions(set(SCORES))],
-        "select_epoch": [StrOptions({"min_reconstruction", "last"})],
+        "select_epoch": [StrOptions({"auto", "min_reconstruction", "last"})],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
@@ -198,20 +225,20 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        epochs=5,
+        epochs="auto",
         *,
         batch_size=128,
         r_alpha=0.2,
         noise_sigma=0.155,
         learning_rate=0.002,
-        clipvalue=1.0,
-        decay=1e-8,
+        clipvalue="auto",
+        decay="auto",
         gf_dim=16,
         df_dim=16,
-        decoder="upsampling",
+        decoder="auto",
         fidelity="published",
         score="reconstruction",
-        select_epoch="min_reconstruction",
+        select_epoch="auto",
         contamination="auto",
         steps_per_execution="auto",
         strategy=None,
@@ -242,6 +269,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
         return tags
+
+    def _setting(self, name: str):
+        value = getattr(self, name)
+        return DEFAULTS[self.fidelity][name] if value == "auto" else value
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -344,15 +375,21 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         r_seed, d_seed, noise_seed = np.random.default_rng(seed).integers(2**31, size=3)
         noisy = add_noise(X, self.noise_sigma, int(noise_seed)).astype(X.dtype, copy=False)
         ingredients = networks.FIDELITIES[self.fidelity]
+        decoder = self._setting("decoder")
         models = networks.combine(
             networks.build_generator(
-                image_shape, self.gf_dim, self.df_dim, self.decoder, ingredients, int(r_seed)
+                image_shape, self.gf_dim, self.df_dim, decoder, ingredients, int(r_seed)
             ),
             networks.build_discriminator(image_shape, self.df_dim, ingredients, int(d_seed)),
             ingredients,
         )
         networks.compile_models(
-            models, self.r_alpha, self.learning_rate, self.clipvalue, self.decay, ingredients
+            models,
+            self.r_alpha,
+            self.learning_rate,
+            self._setting("clipvalue"),
+            self._setting("decay"),
+            ingredients,
         )
         pair = {"R": models.generator, "D": models.discriminator}
         epoch_weights = []
@@ -376,8 +413,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             models,
             X,
             noisy,
+            program=training.PROGRAMS[self.fidelity],
             batch_size=self.batch_size,
-            n_epochs=self.epochs,
+            n_epochs=self._setting("epochs"),
             steps_per_execution=self.steps_per_execution,
             callbacks=callbacks,
             on_epoch=keep_weights,
@@ -395,11 +433,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         self.generator_, self.discriminator_ = models.generator, models.discriminator
         self.adversarial_model_ = models.adversarial_model
+        self.fidelity_ = self.fidelity
         self.image_shape_ = image_shape
         self.history_ = history
         self.epoch_weights_ = epoch_weights
         epoch = len(epoch_weights) - 1
-        if self.select_epoch == "min_reconstruction":
+        if self._setting("select_epoch") == "min_reconstruction":
             loss = history.groupby("epoch")["g_loss_reconstruction"].mean()
             epoch = int(loss.fillna(np.inf).idxmin())
         return self.use_epoch(epoch, X)
@@ -436,7 +475,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         return self
 
     def _find_offset(self, score: str, X) -> float:
-        if self.contamination == "auto" and score != "reconstruction":
+        probability = networks.FIDELITIES[self.fidelity_].validity_activation == "sigmoid"
+        if self.contamination == "auto" and score != "reconstruction" and probability:
             return 0.5
         scores = self.score_samples(X, score)
         if self.contamination != "auto":
@@ -475,9 +515,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of the shape of X, of Keras's default float type
-            In [0, 1]. Of a tf.data.Dataset (n, height, width, channels).
+            In [0, 1], tanh as (R(x) + 1) / 2. Of a tf.data.Dataset (n, height, width, channels).
         """
-        images = self._by_block(X, lambda x: self.generator_(x, training=False).numpy())
+        as_images = networks.FIDELITIES[self.fidelity_].as_images
+        images = self._by_block(X, lambda x: as_images(self.generator_(x, training=False)).numpy())
         return images if isinstance(X, tf.data.Dataset) else images.reshape(np.shape(X))
 
     def score_samples(self, X, score: str | None = None) -> np.ndarray:
@@ -495,7 +536,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n,), float64
-            In [-1, 0] for the reconstruction, in [0, 1] for D.
+            In [-1, 0] for the reconstruction; for D in [0, 1], or its logit as the authors.
 
         Raises
         ------
@@ -510,7 +551,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         def block(x: np.ndarray) -> np.ndarray:
             seen = x if score == "d_x" else self.generator_(x, training=False)
             if score == "reconstruction":
-                return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
+                images = networks.FIDELITIES[self.fidelity_].as_images(seen.numpy())
+                return -np.mean((x - images) ** 2, axis=(1, 2, 3), dtype=np.float64)
             return self.discriminator_(seen, training=False).numpy().ravel().astype(np.float64)
 
         return self._by_block(X, block)
@@ -557,7 +599,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             self._combine()
 
     def _combine(self) -> None:
-        ingredients = networks.FIDELITIES[self.fidelity]
+        ingredients = networks.FIDELITIES[self.fidelity_]
         models = networks.combine(self.generator_, self.discriminator_, ingredients)
         self.adversarial_model_ = models.adversarial_model
 
@@ -583,6 +625,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             "format": FILE_FORMAT,
             "class": type(self).__name__,
             "params": params,
+            "fidelity_": self.fidelity_,
             "image_shape_": self.image_shape_,
             "epoch_": self.epoch_,
             "offsets_": self.offsets_,
@@ -630,12 +673,14 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                         f" expected a {cls.__name__} in format {FILE_FORMAT}."
                     )
                 detector = cls(**settings["params"])
+                # Earlier files have it among the parameters alone.
+                detector.fidelity_ = settings.get("fidelity_", detector.fidelity)
                 for name, attribute in MODELS.items():
                     file = archive.extract(f"{name}.keras", folder)
                     setattr(detector, attribute, keras.saving.load_model(file))
                 with archive.open("history.csv") as file:
                     # Python's float, as pandas' own need not give the last digit back.
-                    exact = dict.fromkeys(training.LOSSES, float)
+                    exact = dict.fromkeys(training.PROGRAMS[detector.fidelity_].losses, float)
                     history = pd.read_csv(file, index_col="update", converters=exact)
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error

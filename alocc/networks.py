@@ -1,7 +1,8 @@
 """The networks of ALOCC: R, which reconstructs, D, which judges, and the adversarial model.
 
-Layers, initial weights and optimisers are those of the published program (Sabokrou et al.,
-2018, section 3). Nothing here knows how they are trained.
+Layers, initial weights and optimisers are those of the published programs (Sabokrou et al.,
+2018, section 3): the Keras port's, and its authors' own. Nothing here knows how they are
+trained.
 """
 
 from __future__ import annotations
@@ -14,36 +15,60 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alocc import keras2
+from alocc import keras2, tensorflow1
 from gaal_alocc import distribution
 
 DECODERS = ("upsampling", "transpose")
 MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
-SLOPE = 0.3  # of LeakyReLU
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the published program and one in today's Keras do not have in common.
+    """What the programs do not have in common, but for the order of their steps.
 
     Attributes
     ----------
+    kernel_initializer : callable
+        Makes the initial kernels of convolutions; takes ``seed``.
+    output_initializer : callable
+        The same for transposed convolutions and D's last layer.
+    leaky_relu : callable
+        Makes LeakyReLU layers; takes ``name``.
     generator_normalization, discriminator_normalization : callable
         Make R's and D's batch normalisation layers; take ``name``.
+    reconstruction_activation : {"sigmoid", "tanh"}
+        Of R's output, which D sees as it is.
+    validity_activation : {"sigmoid", "linear"}
+        Of D's output: a probability, or its logit.
     optimizer : callable
         Makes an optimizer; takes a learning rate (schedule) and ``clipvalue``.
-    loss : callable
-        Makes the cross-entropy.
+    reconstruction_loss, validity_loss : callable
+        Make the cross-entropies of R's and of D's output.
     frozen_statistics : {"batch", "moving"}
         What the frozen D normalises with in the adversarial model: each batch's own
         statistics, or the moving ones that it scores with later.
+    one_phase : bool
+        Whether losses that are only printed are computed as in training.
     """
 
+    kernel_initializer: Callable[..., keras.initializers.Initializer]
+    output_initializer: Callable[..., keras.initializers.Initializer]
+    leaky_relu: Callable[..., keras.layers.Layer]
     generator_normalization: Callable[..., keras.layers.Layer]
     discriminator_normalization: Callable[..., keras.layers.Layer]
+    reconstruction_activation: str
+    validity_activation: str
     optimizer: Callable[..., keras.optimizers.Optimizer]
-    loss: Callable[[], keras.losses.Loss]
+    reconstruction_loss: Callable[[], keras.losses.Loss]
+    validity_loss: Callable[[], keras.losses.Loss]
     frozen_statistics: str
+    one_phase: bool
+
+    def as_images(self, reconstructions):
+        """R's output in [0, 1], as the authors show it: tanh as (R + 1) / 2."""
+        if self.reconstruction_activation == "tanh":
+            return (reconstructions + 1) / 2
+        return reconstructions
 
 
 def batch_normalization(name: str) -> keras.layers.BatchNormalization:
@@ -53,20 +78,48 @@ def batch_normalization(name: str) -> keras.layers.BatchNormalization:
 
 FIDELITIES = {
     "published": Ingredients(
+        kernel_initializer=keras.initializers.GlorotUniform,
+        output_initializer=keras.initializers.GlorotUniform,
+        leaky_relu=functools.partial(keras.layers.LeakyReLU, 0.3),
         generator_normalization=keras2.BatchNormalization,
         discriminator_normalization=functools.partial(
             keras2.BatchNormalization, track_statistics=False
         ),
+        reconstruction_activation="sigmoid",
+        validity_activation="sigmoid",
         optimizer=keras2.RMSprop,
-        loss=keras2.BinaryCrossentropy,
+        reconstruction_loss=keras2.BinaryCrossentropy,
+        validity_loss=keras2.BinaryCrossentropy,
         frozen_statistics="batch",
+        one_phase=False,
     ),
     "corrected": Ingredients(
+        kernel_initializer=keras.initializers.GlorotUniform,
+        output_initializer=keras.initializers.GlorotUniform,
+        leaky_relu=functools.partial(keras.layers.LeakyReLU, 0.3),
         generator_normalization=batch_normalization,
         discriminator_normalization=batch_normalization,
+        reconstruction_activation="sigmoid",
+        validity_activation="sigmoid",
         optimizer=keras.optimizers.RMSprop,
-        loss=keras.losses.BinaryCrossentropy,
+        reconstruction_loss=keras.losses.BinaryCrossentropy,
+        validity_loss=keras.losses.BinaryCrossentropy,
         frozen_statistics="moving",
+        one_phase=False,
+    ),
+    "authors": Ingredients(
+        kernel_initializer=functools.partial(keras.initializers.TruncatedNormal, stddev=0.02),
+        output_initializer=functools.partial(keras.initializers.RandomNormal, stddev=0.02),
+        leaky_relu=tensorflow1.LeakyReLU,
+        generator_normalization=tensorflow1.BatchNormalization,
+        discriminator_normalization=tensorflow1.BatchNormalization,
+        reconstruction_activation="tanh",
+        validity_activation="linear",
+        optimizer=tensorflow1.RMSProp,
+        reconstruction_loss=tensorflow1.SigmoidCrossEntropy,
+        validity_loss=tensorflow1.SigmoidCrossEntropy,
+        frozen_statistics="batch",
+        one_phase=True,
     ),
 }
 
@@ -85,6 +138,8 @@ class AdversarialModel(keras.Model):
         R and D, shared with their owner.
     frozen_statistics : {"batch", "moving"}, default="batch"
         See :class:`Ingredients`.
+    one_phase : bool, default=False
+        See :class:`Ingredients`.
     """
 
     def __init__(
@@ -92,6 +147,7 @@ class AdversarialModel(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         frozen_statistics: str = "batch",
+        one_phase: bool = False,
         name: str = "adversarial_model",
         **kwargs,
     ) -> None:
@@ -99,6 +155,7 @@ class AdversarialModel(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.frozen_statistics = frozen_statistics
+        self.one_phase = one_phase
         self.output_names = ["reconstruction", "validity"]
 
     def build(self, input_shape):
@@ -108,6 +165,9 @@ class AdversarialModel(keras.Model):
         reconstruction = self.generator(z, training=training)
         as_in_training = bool(training) and self.frozen_statistics == "batch"
         return [reconstruction, self.discriminator(reconstruction, training=as_in_training)]
+
+    def test_step(self, data):
+        return tensorflow1.printed_step(self, data) if self.one_phase else super().test_step(data)
 
     @property
     def trainable_weights(self):
@@ -123,6 +183,7 @@ class AdversarialModel(keras.Model):
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "frozen_statistics": self.frozen_statistics,
+            "one_phase": self.one_phase,
         }
 
     @classmethod
@@ -132,13 +193,65 @@ class AdversarialModel(keras.Model):
         return cls(**config)
 
 
+class DiscriminatorModel(keras.Model):
+    """(x, z) -> [D(x), D(R(z))], in which only D learns, of both at once.
+
+    Every pass normalises real and reconstructed images by their own batch, R's too, as it
+    runs in training.
+
+    Parameters
+    ----------
+    generator, discriminator : keras.Model
+        R and D, shared with their owner.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        name: str = "discriminator_model",
+        **kwargs,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.output_names = ["real", "fake"]
+
+    def build(self, input_shape):
+        self.built = True  # both parts come built
+
+    def call(self, inputs, training=None, fake_first=False):
+        x, z = inputs
+        fake = self.generator(z, training=training)
+        if fake_first:
+            d_fake = self.discriminator(fake, training=training)
+            return [self.discriminator(x, training=training), d_fake]
+        return [self.discriminator(part, training=training) for part in (x, fake)]
+
+    def test_step(self, data):
+        # The order in which the authors print, and D's statistics move.
+        return tensorflow1.printed_step(self, data, fake_first=True)
+
+    @property
+    def trainable_weights(self):
+        return self.discriminator.trainable_weights
+
+    @property
+    def trainable_variables(self):
+        return self.trainable_weights
+
+
 @dataclass(frozen=True)
 class Networks:
-    """The Keras models of one run, sharing weights: ``adversarial_model`` is D after R."""
+    """The Keras models of one run, sharing weights.
+
+    ``adversarial_model`` is D after R, ``discriminator_model`` D of real images and after R.
+    """
 
     generator: keras.Model
     discriminator: keras.Model
     adversarial_model: AdversarialModel
+    discriminator_model: DiscriminatorModel
 
 
 def check_image_shape(image_shape: tuple[int, int, int]) -> None:
@@ -194,7 +307,8 @@ def build_generator(
     last two convolutions the maps are cropped or zero-padded to the size from which the
     convolution arrives at half the image's size, rounded up, and at the image's size. For
     28 x 28 there is nothing to crop or pad, and R is the published
-    28 -> 14 -> 7 -> 4 -> 8 -> 16 -> 14 -> 28.
+    28 -> 14 -> 7 -> 4 -> 8 -> 16 -> 14 -> 28. A transposed decoder goes the way of the encoder
+    back: 28 -> 14 -> 7 -> 4 -> 7 -> 14 -> 28.
 
     Parameters
     ----------
@@ -203,19 +317,19 @@ def build_generator(
     gf_dim, df_dim : int, default=16
         Filters of the decoder (1, 1, 2 x gf_dim) and encoder (2, 4, 8 x df_dim).
     decoder : {"upsampling", "transpose"}, default="upsampling"
-        Upsampling followed by convolution, as in the published program, or the transposed
-        convolutions of the paper: 5 x 5, stride 2, with 2 x gf_dim, gf_dim and ``channels``
-        filters, batch normalisation after all but the last, and each cropped to the size of
-        the encoder's map that it mirrors.
+        Upsampling followed by convolution, as in the published port, or the transposed
+        convolutions of the paper and its authors' program: 5 x 5, stride 2, with 2 x gf_dim,
+        gf_dim and ``channels`` filters, batch normalisation after all but the last, and each
+        the gradient of a convolution of the size of the encoder's map that it mirrors.
     ingredients : Ingredients, default=FIDELITIES["published"]
-        Where the normalisation comes from.
+        Where initial kernels, LeakyReLU, normalisation and the last activation come from.
     seed : int, optional
-        Seed of the initial kernels (Glorot uniform).
+        Seed of the initial kernels.
 
     Returns
     -------
     keras.Model
-        (batch, height, width, channels) in and out, the latter in (0, 1).
+        (batch, height, width, channels) in and out, the latter in (0, 1), or (-1, 1) by tanh.
 
     Raises
     ------
@@ -228,13 +342,10 @@ def build_generator(
     height, width, channels = image_shape
     seeds = iter(layer_seeds(seed, 7))
 
-    def conv(filters: int, size: int, layer=keras.layers.Conv2D, **kwargs):
-        return layer(
-            filters,
-            size,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-            **{"padding": "same", **kwargs},
-        )
+    def conv(filters: int, size: int, **kwargs):
+        kernel_initializer = ingredients.kernel_initializer(seed=next(seeds))
+        kwargs = {"padding": "same", "kernel_initializer": kernel_initializer, **kwargs}
+        return keras.layers.Conv2D(filters, size, **kwargs)
 
     def normalization(name: str):
         return ingredients.generator_normalization(name=name)
@@ -244,8 +355,9 @@ def build_generator(
     for i, multiple in enumerate((2, 4, 8)):
         x = conv(multiple * df_dim, 5, strides=2, name=f"g_encoder_h{i}_conv")(x)
         x = normalization(f"g_encoder_h{i}_bn")(x)
-        x = keras.layers.LeakyReLU(SLOPE, name=f"g_encoder_h{i}_lrelu")(x)
+        x = ingredients.leaky_relu(name=f"g_encoder_h{i}_lrelu")(x)
 
+    activation = ingredients.reconstruction_activation
     if decoder == "upsampling":
         x = conv(gf_dim, 5, activation="relu", name="g_decoder_h0_conv")(x)
         x = keras.layers.UpSampling2D(2)(x)
@@ -255,19 +367,30 @@ def build_generator(
         x = conv(2 * gf_dim, 3, padding="valid", activation="relu", name="g_decoder_h2_conv")(x)
         x = keras.layers.UpSampling2D(2)(x)
         x = fit_to(x, height, width)
-        x = conv(channels, 5, activation="sigmoid", name="g_decoder_h3_conv")(x)
+        x = conv(channels, 5, activation=activation, name="g_decoder_h3_conv")(x)
     else:
-        deconv = functools.partial(conv, layer=keras.layers.Conv2DTranspose, strides=2)
-        for i, multiple in enumerate((2, 1)):
-            x = deconv(multiple * gf_dim, 5, name=f"g_decoder_h{i}_deconv")(x)
-            mirrored = (
-                (half(half(height)), half(half(width))) if i == 0 else (half(height), half(width))
-            )
-            x = fit_to(x, *mirrored)
+
+        def deconv(x, filters: int, size: tuple[int, int], **kwargs):
+            kernel_initializer = ingredients.output_initializer(seed=next(seeds))
+            # Two maps are halved to one: which of them this one is doubled to, tells the padding.
+            return keras.layers.Conv2DTranspose(
+                filters,
+                5,
+                strides=2,
+                padding="same",
+                output_padding=tuple(new - (2 * old - 1) for new, old in zip(size, x.shape[1:3])),
+                kernel_initializer=kernel_initializer,
+                **kwargs,
+            )(x)
+
+        halves = (half(height), half(width))
+        quarters = (half(halves[0]), half(halves[1]))
+        for i, (multiple, size) in enumerate(((2, quarters), (1, halves))):
+            x = deconv(x, multiple * gf_dim, size, name=f"g_decoder_h{i}_deconv")
             x = normalization(f"g_decoder_h{i}_bn")(x)
             x = keras.layers.ReLU(name=f"g_decoder_h{i}_relu")(x)
-        x = deconv(channels, 5, activation="sigmoid", name="g_decoder_h2_deconv")(x)
-        x = fit_to(x, height, width)
+        size = (height, width)
+        x = deconv(x, channels, size, activation=activation, name="g_decoder_h2_deconv")
     return keras.Model(z, x, name="R")
 
 
@@ -286,15 +409,15 @@ def build_discriminator(
     df_dim : int, default=16
         Filters are 1, 2, 4 and 8 x df_dim.
     ingredients : Ingredients, default=FIDELITIES["published"]
-        Where the normalisation comes from.
+        Where initial kernels, LeakyReLU, normalisation and the last activation come from.
     seed : int, optional
-        Seed of the initial kernels (Glorot uniform).
+        Seed of the initial kernels.
 
     Returns
     -------
     keras.Model
         (batch, height, width, channels) in; (batch, 1), the probability that the image is
-        one of the target class, out.
+        one of the target class, or its logit, out.
 
     Raises
     ------
@@ -311,17 +434,17 @@ def build_discriminator(
             5,
             strides=2,
             padding="same",
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seeds[i]),
+            kernel_initializer=ingredients.kernel_initializer(seed=seeds[i]),
             name=f"d_h{i}_conv",
         )(x)
         if i > 0:
             x = ingredients.discriminator_normalization(name=f"d_h{i}_bn")(x)
-        x = keras.layers.LeakyReLU(SLOPE, name=f"d_h{i}_lrelu")(x)
+        x = ingredients.leaky_relu(name=f"d_h{i}_lrelu")(x)
     x = keras.layers.Flatten(name="d_flatten")(x)
     x = keras.layers.Dense(
         1,
-        activation="sigmoid",
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seeds[4]),
+        activation=ingredients.validity_activation,
+        kernel_initializer=ingredients.output_initializer(seed=seeds[4]),
         name="d_h3_lin",
     )(x)
     return keras.Model(image, x, name="D")
@@ -339,25 +462,30 @@ def combine(
     generator, discriminator : keras.Model
         From :func:`build_generator` and :func:`build_discriminator`.
     ingredients : Ingredients, default=FIDELITIES["published"]
-        What D normalises with while it is frozen.
+        What D normalises with while it is frozen, and whether there is one phase.
 
     Returns
     -------
     Networks
     """
-    adversarial_model = AdversarialModel(generator, discriminator, ingredients.frozen_statistics)
-    return Networks(generator, discriminator, adversarial_model)
+    adversarial_model = AdversarialModel(
+        generator, discriminator, ingredients.frozen_statistics, ingredients.one_phase
+    )
+    discriminator_model = DiscriminatorModel(generator, discriminator)
+    return Networks(generator, discriminator, adversarial_model, discriminator_model)
 
 
 def compile_models(
     networks: Networks,
     r_alpha: float = 0.2,
     learning_rate: float = 0.002,
-    clipvalue: float = 1.0,
+    clipvalue: float | None = 1.0,
     decay: float = 1e-8,
     ingredients: Ingredients = FIDELITIES["published"],
 ) -> None:
-    """Compile D and the adversarial model as published, with one RMSprop between them.
+    """Compile D and the combined models as published, with one RMSprop between them.
+
+    Without decay it is the authors' two: every weight has a mean square of its own.
 
     Parameters
     ----------
@@ -368,12 +496,12 @@ def compile_models(
     learning_rate : float, default=0.002
         The rate of update t is learning_rate / (1 + decay * t); D's updates and R's are
         counted together.
-    clipvalue : float, default=1.0
+    clipvalue : float or None, default=1.0
         Gradients are clipped to [-clipvalue, clipvalue], element by element.
     decay : float, default=1e-8
         Decay of the learning rate.
     ingredients : Ingredients, default=FIDELITIES["published"]
-        Where optimizer and loss come from.
+        Where optimizer and losses come from.
     """
     # A Python float would become a float32 even where Keras computes in float64.
     schedule = keras.optimizers.schedules.InverseTimeDecay(
@@ -386,20 +514,32 @@ def compile_models(
         networks.discriminator.trainable_variables + networks.generator.trainable_variables
     )
     # jit_compile="auto" would have XLA compile the convolutions, which slows them down.
-    networks.discriminator.compile(optimizer, loss=ingredients.loss(), jit_compile=False)
+    validity_loss = ingredients.validity_loss
+    networks.discriminator.compile(optimizer, loss=validity_loss(), jit_compile=False)
+    networks.discriminator_model.compile(
+        optimizer, loss=[validity_loss(), validity_loss()], jit_compile=False
+    )
     networks.adversarial_model.compile(
         optimizer,
-        loss=[ingredients.loss(), ingredients.loss()],
+        loss=[ingredients.reconstruction_loss(), validity_loss()],
         loss_weights=[r_alpha, 1],
         jit_compile=False,
     )
-    # Keras makes the trackers of the two losses when it first sees them, which must not be
-    # within a graph either: it would be traced twice.
-    outputs = [
+    # Keras makes the trackers of two losses when it first sees them, which must not be within
+    # a graph either: it would be traced twice.
+    reconstruction, validity = (
         keras.ops.zeros((1, *model.output_shape[1:]))
         for model in (networks.generator, networks.discriminator)
-    ]
+    )
     with keras.StatelessScope():  # which keeps the value of nothing
-        networks.adversarial_model.compute_loss(y=outputs, y_pred=outputs)
-    for model in (networks.discriminator, networks.adversarial_model):
+        for model, outputs in (
+            (networks.discriminator_model, [validity, validity]),
+            (networks.adversarial_model, [reconstruction, validity]),
+        ):
+            model.compute_loss(y=outputs, y_pred=outputs)
+    for model in (
+        networks.discriminator,
+        networks.discriminator_model,
+        networks.adversarial_model,
+    ):
         distribution.divide_batches(model)

@@ -322,6 +322,48 @@ def _seeded_clone(estimator: BaseEstimator, seed: int) -> BaseEstimator:
 # Epoch by epoch
 
 
+def scores_by_epoch(
+    detector: BaseEstimator, X: np.ndarray, epochs: Sequence[int] | None = None
+) -> dict[str, np.ndarray]:
+    """Score images with the weights of one epoch after the other.
+
+    Parameters
+    ----------
+    detector : ALOCC
+        Fitted, not loaded: it must have the weights of its epochs. It is left as it was.
+    X : array of shape (n, height, width) or (n, height, width, channels)
+        Images.
+    epochs : sequence of int, optional
+        From 0. By default all.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_epochs, n)
+        By each of "reconstruction", "d_x" and "d_rx", as
+        :meth:`alocc.ALOCC.score_samples` gives them.
+
+    Raises
+    ------
+    ValueError
+        If the weights of such an epoch are not there.
+    """
+    kept = len(detector.epoch_weights_)
+    if not kept:
+        raise ValueError(
+            "detector has no weights of its epochs: those of a loaded one were not saved."
+        )
+    chosen, offsets = detector.epoch_, detector.offsets_
+    by_epoch = []
+    try:
+        for epoch in range(kept) if epochs is None else epochs:
+            detector.use_epoch(int(epoch), X[:1])  # the offsets are not looked at
+            by_epoch.append(all_scores(detector, X))
+    finally:
+        detector.use_epoch(chosen, X[:1])
+        detector.offsets_ = offsets
+    return {score: np.stack([scores[score] for scores in by_epoch]) for score in SCORES}
+
+
 def auc_by_epoch(
     detector: BaseEstimator,
     X: np.ndarray,
@@ -351,22 +393,13 @@ def auc_by_epoch(
     ValueError
         If the weights of such an epoch are not there.
     """
-    kept = len(detector.epoch_weights_)
-    if not kept:
-        raise ValueError(
-            "detector has no weights of its epochs: those of a loaded one were not saved."
-        )
-    chosen, offsets = detector.epoch_, detector.offsets_
-    rows = []
-    try:
-        for epoch in range(kept) if epochs is None else epochs:
-            detector.use_epoch(int(epoch), X[:1])  # the offsets are not looked at
-            auc = {s: roc_auc_score(is_inlier, v) for s, v in all_scores(detector, X).items()}
-            rows.append({"epoch": int(epoch), "chosen": epoch == chosen, **auc})
-    finally:
-        detector.use_epoch(chosen, X[:1])
-        detector.offsets_ = offsets
-    return pd.DataFrame(rows)
+    scores = scores_by_epoch(detector, X, epochs)
+    epochs = range(len(scores["d_x"])) if epochs is None else epochs
+    table = pd.DataFrame({"epoch": [int(epoch) for epoch in epochs]})
+    table["chosen"] = table["epoch"] == detector.epoch_
+    for name, by_epoch in scores.items():
+        table[name] = [roc_auc_score(is_inlier, values) for values in by_epoch]
+    return table
 
 
 # ---------------------------------------------------------------------------------------

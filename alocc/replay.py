@@ -1,4 +1,4 @@
-"""Replay of recorded runs of the published program."""
+"""Replay of recorded runs of the published programs: the Keras port's, and the authors'."""
 
 from __future__ import annotations
 
@@ -14,6 +14,35 @@ import numpy as np
 from alocc import networks, training
 
 TOLERANCES = {"losses": 1e-6, "images": 1e-5, "scores": 1e-5, "weights": 1e-5}
+# Of the authors' program; images are recorded in float32, as the larger weights are.
+AUTHORS_TOLERANCES = {"losses": 1e-9, "images": 1e-7, "scores": 1e-8, "weights": 1e-8}
+# Columns of the history, as the authors' records name them.
+AUTHORS_LOSSES = {
+    "d_loss_real": "d_loss_real",
+    "d_loss_fake": "d_loss_fake",
+    "g1_total": "g_loss_first",
+    "g1_reconstruction": "g_loss_reconstruction_first",
+    "g1_adversarial": "g_loss_validity_first",
+    "g2_total": "g_loss",
+    "g2_reconstruction": "g_loss_reconstruction",
+    "g2_adversarial": "g_loss_validity",
+    "after_d_real": "d_loss_real_printed",
+    "after_d_fake": "d_loss_fake_printed",
+    "after_g_total": "g_loss_printed",
+}
+AUTHORS_SCOPES = {
+    "g_encoder_h0_bn": "g_bn4",
+    "g_encoder_h1_bn": "g_bn5",
+    "g_encoder_h2_bn": "g_bn6",
+    "g_decoder_h0_deconv": "g_decoder_h1",
+    "g_decoder_h0_bn": "g_bn2",
+    "g_decoder_h1_deconv": "g_decoder_h0",
+    "g_decoder_h1_bn": "g_bn3",
+    "g_decoder_h2_deconv": "g_decoder_h00",
+    "d_h1_bn": "d_bn1",
+    "d_h2_bn": "d_bn2",
+    "d_h3_bn": "d_bn3",
+}
 
 
 @contextlib.contextmanager
@@ -116,7 +145,111 @@ def _replay(trace: dict, steps_per_execution, ingredients) -> dict[str, float]:
     }
 
 
+def authors_weights(models: networks.Networks) -> dict[str, keras.Variable]:
+    """Find the weights under the names that the authors' graph gives them."""
+    names = {}
+    for scope, model in (("generator", models.generator), ("discriminator", models.discriminator)):
+        for weight in model.weights:
+            layer, kind = weight.path.rsplit("/", 2)[-2:]
+            if layer == "d_h3_lin":
+                kind = {"kernel": "Matrix", "bias": "bias"}[kind]
+            else:
+                kind = {"kernel": "w", "bias": "biases"}.get(kind, kind)
+            names[f"{scope}/{AUTHORS_SCOPES.get(layer, layer)}/{kind}"] = weight
+    return names
+
+
+def replay_authors(
+    path: str | Path,
+    steps_per_execution: int | str = "auto",
+    ingredients: networks.Ingredients = networks.FIDELITIES["authors"],
+    program: training.Program = training.PROGRAMS["authors"],
+    clipvalue: float | None = None,
+) -> dict[str, float]:
+    """Replay a record of the authors' own program, in float64.
+
+    Parameters
+    ----------
+    path : str or Path
+        An npz file with images (uint8) and noisy, n_batches, losses (updates, losses),
+        loss_names, r_alpha, learning_rate, perhaps gf_dim and df_dim, ``initial/`` and
+        ``final/`` weights under their names in the graph (large ones every seventh element,
+        with ``final_sum/`` and ``final_square_sum/`` of all), infer_x with infer_r_index, and
+        d_x, d_rx and r under ``infer_moving/`` and ``infer_batch/``.
+    steps_per_execution : int or "auto", default="auto"
+        The door, see :func:`alocc.training.train`.
+    ingredients, program, clipvalue
+        What to train with.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute difference of every recorded loss, array and weight.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        trace = {name: archive[name] for name in archive.files}
+    with default_dtype("float64"):
+        return _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue)
+
+
+def _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue):
+    image_shape = trace["images"].shape[1:]
+    gf_dim, df_dim = (int(trace.get(name, 16)) for name in ("gf_dim", "df_dim"))
+    models = networks.combine(
+        networks.build_generator(image_shape, gf_dim, df_dim, "transpose", ingredients),
+        networks.build_discriminator(image_shape, df_dim, ingredients),
+        ingredients,
+    )
+    weights = authors_weights(models)
+    for name, weight in weights.items():
+        weight.assign(trace[f"initial/{name}"])
+    rates = {"r_alpha": float(trace["r_alpha"]), "learning_rate": float(trace["learning_rate"])}
+    networks.compile_models(
+        models, **rates, clipvalue=clipvalue, decay=0.0, ingredients=ingredients
+    )
+    n_batches = int(trace["n_batches"])
+    x, infer_x = (trace[name] / 255.0 for name in ("images", "infer_x"))
+    history = training.train(
+        models,
+        x,
+        trace["noisy"].astype(x.dtype),
+        program=program,
+        batch_size=len(x) // n_batches,
+        n_epochs=len(trace["losses"]) // n_batches,
+        steps_per_execution=steps_per_execution,
+    )
+
+    recorded, ours = {}, {}
+    for name, losses in zip(trace["loss_names"], trace["losses"].T):
+        if AUTHORS_LOSSES[str(name)] in history:
+            recorded[f"losses/{name}"] = losses
+            ours[f"losses/{name}"] = history[AUTHORS_LOSSES[str(name)]]
+    for name, weight in weights.items():
+        value = weight.numpy()
+        if trace[f"final/{name}"].shape != value.shape:
+            ours[f"final_sum/{name}"], ours[f"final_square_sum/{name}"] = (
+                value.sum(),
+                (value**2).sum(),
+            )
+            value = value.ravel()[::7]
+        ours[f"final/{name}"] = value
+    # Last, as it moves the statistics, what normalises by the batch's own.
+    for kind, as_in_training in (("infer_moving", False), ("infer_batch", True)):
+        r = models.generator(infer_x, training=as_in_training)
+        ours[f"{kind}/r"] = r.numpy()[trace["infer_r_index"]]
+        for name, images in (("d_x", infer_x), ("d_rx", r)):
+            logits = models.discriminator(images, training=as_in_training)
+            ours[f"{kind}/{name}"] = logits.numpy().ravel()
+    recorded = {**trace, **recorded}
+    return {name: float(np.max(np.abs(ours[name] - recorded[name]))) for name in ours}
+
+
 def tolerance(name: str) -> float:
-    """Tolerance of one of the differences that :func:`replay` returns."""
+    """Tolerance of a difference that :func:`replay` or :func:`replay_authors` returns."""
+    if "/" in name:
+        group, kind = name.split("/", 1)
+        if group.startswith("infer"):
+            return AUTHORS_TOLERANCES["images" if kind == "r" else "scores"]
+        return AUTHORS_TOLERANCES["losses" if group == "losses" else "weights"]
     kind = "losses" if "loss" in name else "scores" if "_d_of_" in name else "images"
     return TOLERANCES["weights" if "_final_" in name else kind]

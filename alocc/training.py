@@ -1,13 +1,15 @@
-"""Training of ALOCC: the published update, and the loop around it.
+"""Training of ALOCC: the published updates, and the loop around them.
 
-The update is written once, in terms of a function that takes a compiled Keras model and a
-batch. It enters by one of two doors: by ``train_on_batch``, as in the published program, or
-traced into a graph that runs many updates a call with the same models' ``train_step``.
+An update, the port's or the authors', is written once, in terms of functions that take a
+compiled Keras model and a batch. It enters by one of two doors: by ``train_on_batch``, as in
+the published port, or traced into a graph that runs many updates a call with the same models'
+``train_step``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,14 +20,28 @@ from alocc.networks import Networks
 from gaal_alocc import distribution
 from gaal_alocc.checkpoints import Checkpoints
 
-Step = Callable[[keras.Model, tf.Tensor, object], dict]
-
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
+FIRST = ["g_loss_first", "g_loss_reconstruction_first", "g_loss_validity_first"]
+PRINTED = ["d_loss_real_printed", "d_loss_fake_printed", "g_loss_printed"]
 EXECUTION_BYTES = 16 * 2**20  # of images handed to one execution of the graph by "auto"
 
 
-def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple:
-    """One update of R and D (Sabokrou et al., 2018, equations 1 to 4).
+class Door(NamedTuple):
+    """How an update has its models step: each takes (model, x, y) and returns Keras's logs."""
+
+    train: Callable[[keras.Model, object, object], dict]
+    test: Callable[[keras.Model, object, object], dict]
+
+
+class Program(NamedTuple):
+    """An update, and the names of the losses that it returns."""
+
+    update: Callable[[Networks, Door, tf.Tensor, tf.Tensor], tuple]
+    losses: list[str]
+
+
+def published_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
+    """One update of R and D (Sabokrou et al., 2018, equations 1 to 4), as in the Keras port.
 
     D takes a step on the batch and another on R's output; then R takes two through the
     frozen D, for its reconstruction and for D's approval.
@@ -34,8 +50,8 @@ def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple
     ----------
     networks : Networks
         Compiled models.
-    train : callable
-        Takes (model, x, y), makes a step and returns Keras's logs.
+    door : Door
+        How they step.
     x : Tensor of shape (B, height, width, channels)
         The batch.
     z : Tensor of the same shape
@@ -48,53 +64,109 @@ def update(networks: Networks, train: Step, x: tf.Tensor, z: tf.Tensor) -> tuple
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
     fake = distribution.by_rows(lambda z: networks.generator(z, training=False), z)
-    d_loss_real = train(networks.discriminator, x, ones)["loss"]
-    d_loss_fake = train(networks.discriminator, fake, zeros)["loss"]
-    train(networks.adversarial_model, z, [x, ones])
-    g_loss = train(networks.adversarial_model, z, [x, ones])
+    d_loss_real = door.train(networks.discriminator, x, ones)["loss"]
+    d_loss_fake = door.train(networks.discriminator, fake, zeros)["loss"]
+    door.train(networks.adversarial_model, z, [x, ones])
+    g_loss = door.train(networks.adversarial_model, z, [x, ones])
+    return (d_loss_real, d_loss_fake, *_of_generator(g_loss))
+
+
+def authors_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
+    """One update of R and D, as in the authors' own program.
+
+    D takes one step on the batch and on R's output together. R takes two, for D's approval
+    and for a reconstruction of the noisy image itself. Then the losses are computed once more
+    to be printed, which moves the statistics of all normalisation.
+
+    Parameters
+    ----------
+    networks, door, x, z
+        See :func:`published_update`.
+
+    Returns
+    -------
+    tuple of scalars
+        In the order of ``LOSSES``, those of R of its second step; then those of its first,
+        in the order of ``FIRST``, and those of ``PRINTED``.
+    """
+    ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
+    d_loss = door.train(networks.discriminator_model, [x, z], [ones, zeros])
+    first = door.train(networks.adversarial_model, z, [z, ones])
+    g_loss = door.train(networks.adversarial_model, z, [z, ones])
+    d_printed = door.test(networks.discriminator_model, [x, z], [ones, zeros])
+    g_printed = door.test(networks.adversarial_model, z, [z, ones])
     return (
-        d_loss_real,
-        d_loss_fake,
-        g_loss["loss"],
-        g_loss["reconstruction_loss"],
-        g_loss["validity_loss"],
+        d_loss["real_loss"],
+        d_loss["fake_loss"],
+        *_of_generator(g_loss),
+        *_of_generator(first),
+        d_printed["real_loss"],
+        d_printed["fake_loss"],
+        g_printed["loss"],
     )
 
 
-def train_on_batch(model: keras.Model, x: tf.Tensor, y) -> dict:
+def _of_generator(logs: dict) -> tuple:
+    return logs["loss"], logs["reconstruction_loss"], logs["validity_loss"]
+
+
+PUBLISHED = Program(published_update, LOSSES)
+PROGRAMS = {
+    "published": PUBLISHED,
+    "corrected": PUBLISHED,
+    "authors": Program(authors_update, [*LOSSES, *FIRST, *PRINTED]),
+}
+
+
+def train_on_batch(model: keras.Model, x, y) -> dict:
     """Step of the first door: Keras's own call, outside any graph of ours."""
     model.reset_metrics()  # Keras before 3.15 does not, and would give a running mean
     return model.train_on_batch(x, y, return_dict=True)
 
 
-def train_step(model: keras.Model, x: tf.Tensor, y) -> dict:
+def test_on_batch(model: keras.Model, x, y) -> dict:
+    """Pass of the first door that trains nothing."""
+    model.reset_metrics()
+    return model.test_on_batch(x, y, return_dict=True)
+
+
+def train_step(model: keras.Model, x, y) -> dict:
     """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
     model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
     return distribution.run_step(model.train_step, x, y)
 
 
-def by_batch(networks: Networks) -> Callable:
+def test_step(model: keras.Model, x, y) -> dict:
+    """Pass of the second door that trains nothing."""
+    model.reset_metrics()
+    return distribution.run_step(model.test_step, x, y)
+
+
+def by_batch(networks: Networks, program: Program = PUBLISHED) -> Callable:
     """Open the first door: every step goes through ``train_on_batch``.
 
     Parameters
     ----------
     networks : Networks
         Compiled models.
+    program : Program, default=PUBLISHED
+        Whose update to make.
 
     Returns
     -------
     callable
         Takes x and z, see :func:`fused`.
     """
+    door = Door(train_on_batch, test_on_batch)
 
     def execute(x, z):
         pairs = zip(tf.convert_to_tensor(x), tf.convert_to_tensor(z))
-        return np.array([update(networks, train_on_batch, *pair) for pair in pairs])
+        return np.array([program.update(networks, door, *pair) for pair in pairs])
 
     return execute
 
 
-def fused(networks: Networks, batch_size: int) -> Callable:
+def fused(networks: Networks, batch_size: int, program: Program = PUBLISHED) -> Callable:
     """Open the second door: a graph that runs the same update many times a call.
 
     Parameters
@@ -103,13 +175,16 @@ def fused(networks: Networks, batch_size: int) -> Callable:
         Compiled models.
     batch_size : int
         B.
+    program : Program, default=PUBLISHED
+        Whose update to make.
 
     Returns
     -------
     callable
         Takes x and z, batches of images and their noisy copies, (M, B, height, width,
-        channels). Returns the losses of the M updates, (M, 5).
+        channels). Returns the losses of the M updates, (M, len(program.losses)).
     """
+    door = Door(train_step, test_step)
     dtype = networks.generator.inputs[0].dtype
     shape = (None, batch_size, *networks.generator.input_shape[1:])
     signature = [tf.TensorSpec(shape, dtype)] * 2
@@ -118,9 +193,9 @@ def fused(networks: Networks, batch_size: int) -> Callable:
     @tf.function(input_signature=signature)
     def execute(x, z):
         n_updates = tf.shape(x)[0]
-        losses = tf.TensorArray(dtype, n_updates, element_shape=(len(LOSSES),))
+        losses = tf.TensorArray(dtype, n_updates, element_shape=(len(program.losses),))
         for i in tf.range(n_updates):
-            losses = losses.write(i, tf.stack(update(networks, train_step, x[i], z[i])))
+            losses = losses.write(i, tf.stack(program.update(networks, door, x[i], z[i])))
         return losses.stack()
 
     # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.
@@ -153,6 +228,7 @@ def train(
     x: np.ndarray,
     z: np.ndarray,
     *,
+    program: Program = PUBLISHED,
     batch_size: int,
     n_epochs: int,
     steps_per_execution: int | str = "auto",
@@ -171,6 +247,8 @@ def train(
         Compiled models; trained in place.
     x, z : ndarray of shape (n, height, width, channels), Keras's default float type
         Images, and their noisy copies, in [0, 1].
+    program : Program, default=PUBLISHED
+        Whose update to make.
     batch_size : int
         B, at most n.
     n_epochs : int
@@ -190,13 +268,17 @@ def train(
     Returns
     -------
     DataFrame
-        A row an update: the columns ``LOSSES``, and epoch, from 0.
+        A row an update: the program's losses, and epoch, from 0.
     """
     m = len(x) // batch_size
     x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])
     z = z[: m * batch_size].reshape(x.shape)
     n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
-    execute = by_batch(networks) if steps_per_execution == 1 else fused(networks, batch_size)
+    if steps_per_execution == 1:
+        execute = by_batch(networks, program)
+    else:
+        execute = fused(networks, batch_size, program)
+    names = program.losses
 
     model = networks.adversarial_model
     start, history, stopped = 0, [], False
@@ -217,17 +299,17 @@ def train(
     for epoch in range(n_epochs if stopped else start, n_epochs):
         if verbose:
             print(f"Epoch {epoch + 1}/{n_epochs}")
-        progress = keras.utils.Progbar(m, verbose=verbose, stateful_metrics=LOSSES)
+        progress = keras.utils.Progbar(m, verbose=verbose, stateful_metrics=names)
         callback_list.on_epoch_begin(epoch)
-        losses = np.empty((m, len(LOSSES)))
+        losses = np.empty((m, len(names)))
         for begin in range(0, m, n_together):
             stop = min(begin + n_together, m)
             callback_list.on_train_batch_begin(begin)
             losses[begin:stop] = execute(x[begin:stop], z[begin:stop])
-            callback_list.on_train_batch_end(stop - 1, dict(zip(LOSSES, losses[stop - 1])))
-            progress.update(stop, list(zip(LOSSES, losses[:stop].mean(axis=0))))
-        logs = dict(zip(LOSSES, losses.mean(axis=0).tolist()))
-        history.append(pd.DataFrame(losses, columns=LOSSES).assign(epoch=epoch))
+            callback_list.on_train_batch_end(stop - 1, dict(zip(names, losses[stop - 1])))
+            progress.update(stop, list(zip(names, losses[:stop].mean(axis=0))))
+        logs = dict(zip(names, losses.mean(axis=0).tolist()))
+        history.append(pd.DataFrame(losses, columns=names).assign(epoch=epoch))
         if on_epoch is not None:
             on_epoch(epoch, logs)
         callback_list.on_epoch_end(epoch, logs)

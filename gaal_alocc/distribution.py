@@ -338,14 +338,14 @@ def weights(rows: int) -> tf.distribute.DistributedValues | None:
 
 
 @tf.autograph.experimental.do_not_convert
-def run_step(step: Callable, x: tf.Tensor, y, axis: int = 0) -> dict:
+def run_step(step: Callable, x, y, axis: int = 0) -> dict:
     """Run a model's ``train_step`` or ``test_step`` on a batch, divided where there is a strategy.
 
     Parameters
     ----------
     step : callable
         Takes Keras's (x, y) or (x, y, sample_weight), returns its logs.
-    x : Tensor
+    x : Tensor or list of Tensor
         The whole batch.
     y : Tensor or list of Tensor
         Its targets.
@@ -367,7 +367,8 @@ def run_step(step: Callable, x: tf.Tensor, y, axis: int = 0) -> dict:
 
     strategy = tf.distribute.get_strategy()
     divided = tf.nest.map_structure(lambda part: divide(part, axis), (x, y))
-    logs = strategy.run(on_replica, args=(*divided, weights(x.shape[axis])))
+    rows = tf.nest.flatten(x)[0].shape[axis]
+    logs = strategy.run(on_replica, args=(*divided, weights(rows)))
     return {name: strategy.experimental_local_results(log)[0] for name, log in logs.items()}
 
 
@@ -467,16 +468,17 @@ class ClipsTheSum:
     ----------
     *args, **kwargs
         As of the optimizer.
-    clipvalue : float
+    clipvalue : float or None
         Every element of the sum is clipped to [-clipvalue, clipvalue].
     """
 
-    def __init__(self, *args, clipvalue: float, **kwargs) -> None:
+    def __init__(self, *args, clipvalue: float | None, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.limit = clipvalue
 
     def update_step(self, gradient, variable, learning_rate):
-        gradient = tf.clip_by_value(gradient, -self.limit, self.limit)
+        if self.limit is not None:
+            gradient = tf.clip_by_value(gradient, -self.limit, self.limit)
         return super().update_step(gradient, variable, learning_rate)
 
 

@@ -18,6 +18,8 @@ def recorded_algorithm(path: str) -> str | None:
     if os.path.isfile(path) and not zipfile.is_zipfile(path):
         raise ValueError("it is no npz file.")
     with np.load(path, allow_pickle=False) as trace:
+        if "loss_names" in trace:
+            return "alocc_authors"
         if "config" not in trace:
             raise ValueError("it holds no config, so it is no recorded run.")
         return json.loads(str(trace["config"])).get("algorithm")
@@ -40,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         algorithm = recorded_algorithm(args.trace)
         if algorithm == "alocc":
             from alocc.replay import replay, tolerance
+        elif algorithm == "alocc_authors":
+            from alocc.replay import replay_authors as replay
+            from alocc.replay import tolerance
         else:
             from gaal.replay import replay, tolerance
         differences = replay(args.trace, args.steps_per_execution)

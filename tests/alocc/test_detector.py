@@ -199,6 +199,63 @@ def test_reconstructions_have_the_shape_of_the_images(fitted, X):
     assert fitted.reconstruct(X[..., None]).shape == (*X.shape, 1)
 
 
+@pytest.mark.parametrize("fidelity", detector.DEFAULTS)
+def test_auto_is_what_the_program_does(fidelity, X, monkeypatch):
+    seen, train, compile_models = {}, training.train, detector.networks.compile_models
+
+    def spy_train(*args, n_epochs, program, **kwargs):
+        seen.update(epochs=n_epochs, program=program)
+        return train(*args, n_epochs=1, program=program, **kwargs)
+
+    def spy_compile(models, r_alpha, learning_rate, clipvalue, decay, ingredients):
+        seen.update(r_alpha=r_alpha, clipvalue=clipvalue, decay=decay)
+        compile_models(models, r_alpha, learning_rate, clipvalue, decay, ingredients)
+
+    monkeypatch.setattr(training, "train", spy_train)
+    monkeypatch.setattr(detector.networks, "compile_models", spy_compile)
+    model = ALOCC(fidelity=fidelity, **PARAMS).fit(X)
+    transposed = any(
+        isinstance(layer, keras.layers.Conv2DTranspose) for layer in model.generator_.layers
+    )
+    authors = fidelity == "authors"
+    assert (seen.pop("program") is training.PROGRAMS["authors"]) == transposed == authors
+    expected = (
+        {"epochs": 40, "clipvalue": None, "decay": 0.0}
+        if authors
+        else {"epochs": 5, "clipvalue": 1.0, "decay": 1e-8}
+    )
+    assert seen == {**expected, "r_alpha": 0.2}
+    assert model.epochs == model.clipvalue == model.decay == model.decoder == "auto"
+    assert clone(model).get_params() == model.get_params()
+
+
+@pytest.fixture(scope="module")
+def by_the_authors(X):
+    return ALOCC(epochs=3, fidelity="authors", **PARAMS).fit(X)
+
+
+def test_tanh_is_shown_as_an_image(by_the_authors, X):
+    raw = by_the_authors.generator_(X[..., None], training=False).numpy()
+    assert raw.min() < 0
+    shown = by_the_authors.reconstruct(X)
+    np.testing.assert_allclose(shown, (raw[..., 0] + 1) / 2, rtol=1e-6)
+    error = ((X - shown) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(by_the_authors.score_samples(X, "reconstruction"), -error, rtol=1e-5)
+    # D sees it as it is, and its score is the logit.
+    d_rx = by_the_authors.discriminator_(raw, training=False).numpy().ravel()
+    np.testing.assert_allclose(by_the_authors.score_samples(X, "d_rx"), d_rx, rtol=1e-5)
+    other = copy.deepcopy(by_the_authors).set_params(fidelity="published")
+    np.testing.assert_array_equal(other.reconstruct(X), shown)
+
+
+def test_the_authors_last_epoch_is_used_and_logits_have_a_fence(by_the_authors, X):
+    assert by_the_authors.epoch_ == 2
+    scores = by_the_authors.score_samples(X, "d_x")
+    low, high = np.percentile(scores, [25, 75])
+    assert by_the_authors.offsets_["d_x"] == pytest.approx(low - 1.5 * (high - low))
+    assert list(by_the_authors.history_) == [*training.PROGRAMS["authors"].losses, "epoch"]
+
+
 def test_images_in_colour():
     X = np.random.default_rng(0).random((16, 16, 19, 3))
     for decoder in ("upsampling", "transpose"):
@@ -311,7 +368,7 @@ def test_checkpoints_hold_every_epochs_weights(X, tmp_path):
                 np.testing.assert_array_equal(loaded, kept)
 
 
-@pytest.mark.parametrize("fidelity", ["published", "corrected"])
+@pytest.mark.parametrize("fidelity", ["published", "corrected", "authors"])
 def test_a_loaded_detector_scores_bit_for_bit_as_the_saved_one(fidelity, X, tmp_path):
     model = ALOCC(epochs=2, fidelity=fidelity, score="d_rx", **PARAMS).fit(X)
     path = tmp_path / "detector.alocc"

@@ -63,6 +63,16 @@ def test_logical_devices_give_one_device_s_result_on_both_doors(devices):
 
 
 @pytest.mark.slow
+def test_logical_devices_give_one_device_s_result_by_the_authors_program():
+    runs = ["authors 1", "authors auto"]
+    result = finish(start("mirrored", 2, *runs))
+    assert max(result["differences"].values()) < EQUAL
+    assert result["rows"] == {
+        run: {"discriminator_model": [3, 4], "adversarial_model": [3, 4]} for run in runs
+    }
+
+
+@pytest.mark.slow
 def test_a_batch_that_is_not_divided_is_noticed():
     run = "batch not divided 1"
     assert finish(start("mirrored", 2, run))["rows"][run] == {"D": [7], "adversarial_model": [7]}

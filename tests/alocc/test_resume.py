@@ -72,7 +72,11 @@ def finished(tmp_path_factory):
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize(
     ("steps", "fidelity"),
-    [("auto", "corrected"), pytest.param(1, "published", marks=pytest.mark.slow)],
+    [
+        ("auto", "corrected"),
+        pytest.param(1, "published", marks=pytest.mark.slow),
+        pytest.param("auto", "authors", marks=pytest.mark.slow),
+    ],
 )
 def test_a_resumed_run_equals_one_without_checkpoints(steps, fidelity, tmp_path):
     detector = clone(DETECTOR).set_params(steps_per_execution=steps, fidelity=fidelity)

@@ -49,13 +49,14 @@ class Recorder:
     def __call__(self, model, x, y):
         self.steps.append((model.name, np.asarray(x), y))
         loss = float(len(self.steps))
-        return {"loss": loss, "reconstruction_loss": loss + 0.1, "validity_loss": loss + 0.2}
+        parts = ("reconstruction", "validity", "real", "fake")
+        return {"loss": loss, **{f"{part}_loss": loss + i / 10 for i, part in enumerate(parts, 1)}}
 
 
 def test_update_takes_the_published_steps_in_order(images):
     models, recorder = build(), Recorder()
     x, z = (tf.constant(part[:BATCH]) for part in images)
-    losses = training.update(models, recorder, x, z)
+    losses = training.published_update(models, training.Door(recorder, None), x, z)
     assert [name for name, _, _ in recorder.steps] == [
         "D",
         "D",
@@ -72,6 +73,38 @@ def test_update_takes_the_published_steps_in_order(images):
         np.testing.assert_array_equal(target, x)
         np.testing.assert_array_equal(label, np.ones((BATCH, 1)))
     assert losses == (1, 2, 4, 4.1, 4.2)
+
+
+def test_update_takes_the_authors_steps_in_order(images):
+    models, learning, printing = build("authors"), Recorder(), Recorder()
+    x, z = (tf.constant(part[:BATCH]) for part in images)
+    losses = training.authors_update(models, training.Door(learning, printing), x, z)
+    for recorder, steps_of_r in ((learning, 2), (printing, 1)):
+        (name, inputs, (real, fake)), *generator_steps = recorder.steps
+        assert name == "discriminator_model"
+        np.testing.assert_array_equal(inputs, [x, z])
+        np.testing.assert_array_equal(real, np.ones((BATCH, 1)))
+        np.testing.assert_array_equal(fake, np.zeros((BATCH, 1)))
+        assert len(generator_steps) == steps_of_r
+        for name, inputs, (target, label) in generator_steps:
+            assert name == "adversarial_model"
+            np.testing.assert_array_equal(inputs, z)
+            np.testing.assert_array_equal(target, z)
+            np.testing.assert_array_equal(label, np.ones((BATCH, 1)))
+    assert losses == (1.3, 1.4, 3, 3.1, 3.2, 2, 2.1, 2.2, 1.3, 1.4, 2)
+    assert len(losses) == len(training.PROGRAMS["authors"].losses)
+
+
+@pytest.mark.parametrize("door", ["train_on_batch", "train_step"])
+def test_a_printed_pass_moves_the_statistics_and_nothing_else(images, door):
+    models = build("authors")
+    x, z = (tf.constant(part[:BATCH]) for part in images)
+    test = {"train_on_batch": training.test_on_batch, "train_step": training.test_step}[door]
+    weights = [*models.generator.weights, *models.discriminator.weights]
+    before = [w.numpy() for w in weights]
+    test(models.discriminator_model, [x, z], [tf.ones((BATCH, 1)), tf.zeros((BATCH, 1))])
+    for weight, b in zip(weights, before):
+        assert np.any(weight.numpy() != b) == weight.name.startswith("moving")
 
 
 def test_batches_come_in_order_every_epoch_and_the_rest_is_dropped(images, monkeypatch):
@@ -112,11 +145,11 @@ def test_history_has_a_row_an_update(by_batch):
     np.testing.assert_allclose(history["g_loss"], total, rtol=1e-5)
 
 
-def test_one_graph_serves_executions_of_every_length(images, monkeypatch):
+def test_one_graph_serves_executions_of_every_length(images):
     traced = []
-    update = training.update
-    monkeypatch.setattr(training, "update", lambda *a: traced.append(1) or update(*a))
-    execute = training.fused(build(), BATCH)
+    update, losses = training.PUBLISHED
+    program = training.Program(lambda *a: traced.append(1) or update(*a), losses)
+    execute = training.fused(build(), BATCH, program)
     x, z = (part[:20].reshape(5, BATCH, *SHAPE) for part in images)
     assert execute(x[:3], z[:3]).shape == (3, 5)
     assert execute(x[3:], z[3:]).shape == (2, 5)

@@ -12,7 +12,8 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -33,7 +34,7 @@ from sklearn.utils.validation import (
 
 from gaal import networks, stopping, training
 from gaal.labels import read_labels
-from gaal_alocc import distribution, rows
+from gaal_alocc import distribution, programs, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 
@@ -248,8 +249,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-        self.generator_, self.discriminator_ = gan.generator, gan.discriminator
-        self.combine_model_ = gan.combine_model
+        self._gan = gan
         self.history_ = history
         self.stop_epochs_ = stop_epochs
         self.offset_ = 0.5
@@ -281,7 +281,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         is_outlier: np.ndarray | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoints: Checkpoints | None = None,
-    ) -> tuple[networks.GAN, pd.DataFrame]:
+    ) -> tuple[networks.Deferred, pd.DataFrame]:
         """Build the networks and train them on rows in training order.
 
         The generators are copied, so that every run begins the same.
@@ -291,10 +291,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         n_batches = n // batch_size
         weights_rng, order_rng, noise_rng = copy.deepcopy(generators)
 
-        generator = self._build_generator(n_features, batch_size)
-        discriminator = self._build_discriminator(n_features, n, int(weights_rng.integers(2**31)))
-        gan = networks.combine(generator, discriminator)
-        networks.compile_models(gan, self.lr_d, self.lr_g, self.decay, self.momentum)
+        gan, share_as = self._networks(n, n_features, batch_size, int(weights_rng.integers(2**31)))
 
         def orders() -> Iterator[np.ndarray]:
             rows = np.arange(n_batches * batch_size, dtype=np.int32)
@@ -322,9 +319,44 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             checkpoints=checkpoints,
             generators=(order_rng, noise_rng),
+            share_as=share_as,
             verbose=self.verbose if distribution.is_chief() else 0,
         )
         return gan, history
+
+    def _networks(
+        self, n: int, n_features: int, batch_size: int, seed: int
+    ) -> tuple[networks.Deferred, Hashable]:
+        """Networks for n rows, and what of them a traced program depends on."""
+        k = getattr(self, "k", None)
+        if k is not None:
+            training.noise_rows(batch_size, k)  # refuses a k that the batch cannot feed
+
+        # As it is now: parameters may be set anew before the models are looked at.
+        made_by = type(self)(**self.get_params(deep=False))
+
+        @functools.cache
+        def build() -> tuple[keras.Model, keras.Model]:
+            generator = made_by._build_generator(n_features, batch_size)
+            return generator, made_by._build_discriminator(n_features, n, seed)
+
+        if type(self) in (SOGAAL, MOGAAL):
+            form = (k, n_features, networks.hidden_units(n))
+            weights = networks.initial_weights(
+                n_features,
+                n,
+                k,
+                self.generator_bias,
+                self.discriminator_init,
+                self.discriminator_bias,
+                seed,
+            )
+        else:  # a subclass may build others
+            form = programs.architecture(*build())
+            weights = [w.numpy() for model in reversed(build()) for w in model.weights]
+        settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
+        gan = networks.Deferred(build, weights, k, *settings)
+        return gan, (type(self), form, self.momentum, programs.sources(networks, training))
 
     def _find_stop_epochs(self, run: Callable[..., tuple], n: int) -> int:
         """Train without stopping, ever twice as long, until the generator's trend has slowed."""
@@ -366,8 +398,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         )
 
     def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
-        discriminator = networks.in_double_precision(self.discriminator_)
-        return np.concatenate([discriminator(block).numpy().ravel() for block in blocks])
+        score = networks.scorer(self._gan.parts[1])
+        return np.concatenate([score(block) for block in blocks])
 
     def score_samples(self, X) -> np.ndarray:
         """D(x), the discriminator's probability that a row is real.
@@ -384,13 +416,13 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             In [0, 1], higher is more normal. The paper's outlier score is OS(x) = 1 - D(x)
             (Liu et al., 2019, section 3.2).
         """
-        check_is_fitted(self, "discriminator_")
+        check_is_fitted(self, "history_")
         table = rows.open_rows(X)
         blocks = rows.checked_blocks(
             self,
             table,
             training.SCORE_BLOCK,
-            dtype=[np.float64, np.float32],
+            dtype=np.float32,
             reset=False,
             transform=self._transform(),
         )
@@ -438,15 +470,30 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    @property
+    def generator_(self) -> keras.Model:
+        """The trained generator."""
+        return self._gan.generator
+
+    @property
+    def discriminator_(self) -> keras.Model:
+        """The trained discriminator."""
+        return self._gan.discriminator
+
+    @property
+    def combine_model_(self) -> keras.Model:
+        """The discriminator behind the generator."""
+        return self._gan.combine_model
+
     def __getstate__(self):
         # A copy of the combined model would have a generator and a discriminator of its own.
-        return {k: v for k, v in super().__getstate__().items() if k != "combine_model_"}
+        state = super().__getstate__()
+        return {**state, "_gan": self._gan.parts} if "_gan" in state else state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        if "generator_" in state:
-            gan = networks.combine(self.generator_, self.discriminator_)
-            self.combine_model_ = gan.combine_model
+        if "_gan" in state:
+            self._gan = networks.combine(*state["_gan"])
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted detector into one file.
@@ -464,7 +511,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         OSError
             If there is no such folder, or the file cannot be written.
         """
-        check_is_fitted(self, "discriminator_")
+        check_is_fitted(self, "history_")
         path = Path(os.path.expanduser(path))
         if not path.parent.is_dir():
             raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
@@ -492,8 +539,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             text = json.dumps(settings, indent=1, default=lambda number: number.item())
             (folder / "detector.json").write_text(text)
             self.history_.to_csv(folder / "history.csv")
-            for name in ("generator", "discriminator"):
-                keras.saving.save_model(getattr(self, f"{name}_"), folder / f"{name}.keras")
+            for model, name in zip(self._gan.parts, ("generator", "discriminator")):
+                keras.saving.save_model(model, folder / f"{name}.keras")
             members = list(folder.iterdir())
             with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
                 for member in members:
@@ -553,9 +600,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         detector.n_features_in_ = settings["n_features_in_"]
         if settings["feature_names_in_"] is not None:
             detector.feature_names_in_ = np.array(settings["feature_names_in_"], object)
-        gan = networks.combine(models["generator"], models["discriminator"])
-        detector.generator_, detector.discriminator_ = gan.generator, gan.discriminator
-        detector.combine_model_ = gan.combine_model
+        detector._gan = networks.combine(models["generator"], models["discriminator"])
         detector.history_ = history
         # Files written before there was "scale" have no range, before "auto" a number.
         bounds = settings.get("range")
@@ -847,16 +892,13 @@ class MOGAAL(_GAAL):
 
     @property
     def _algorithm(self) -> training.Algorithm:
-        if self.quantile_sample_size is None:
-            return training.MO_GAAL
-        return training.mo_gaal_with_sampled_quantiles(self.quantile_sample_size)
+        return replace(training.MO_GAAL, sample_size=self.quantile_sample_size)
 
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
-        training.noise_rows(batch_size, self.k)  # refuses a k that the batch cannot feed
         return networks.build_sub_generators(n_features, self.k, self.generator_bias)
 
     @property
     def sub_generators_(self) -> list[keras.Model]:
         """Copies of the k trained sub-generators as models of their own."""
-        check_is_fitted(self, "discriminator_")
+        check_is_fitted(self, "history_")
         return networks.unstack(self.generator_)

@@ -6,7 +6,10 @@ Layer sizes, initial weights and optimisers are those of the published programs
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,7 +17,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from gaal_alocc import distribution
+from gaal_alocc import distribution, programs
+from gaal_alocc.optimizers import SGD, InverseTimeDecay
+from gaal_alocc.programs import Program
 
 DTYPE = "float32"  # of the published programs, whatever Keras's default is set to
 DISCRIMINATOR_INITS = ("published", "lecun_normal", "glorot_normal", "glorot_uniform")
@@ -106,6 +111,107 @@ class GAN:
     generator: keras.Model
     discriminator: keras.Model
     combine_model: CombineModel
+
+    @property
+    def k(self) -> int | None:
+        """How many sub-generators there are; None for one generator that is no stack."""
+        return self.generator.input_shape[0]
+
+    @property
+    def parts(self) -> tuple[keras.Model, keras.Model]:
+        """G and D."""
+        return self.generator, self.discriminator
+
+    def variables(self, program: Program | None = None) -> list:
+        """All that training changes, and the learning rates: in the same order for all GANs."""
+        models = (self.discriminator, self.combine_model)
+        return [
+            *self.discriminator.weights,
+            *self.generator.weights,
+            *(v for model in models for v in model.optimizer.variables),
+            *(v for model in models for v in model.metrics_variables),
+            *(rates for model in models for rates in model.optimizer.rates),
+        ]
+
+
+class Deferred:
+    """A :class:`GAN` whose Keras models are built when they are looked at.
+
+    To build them takes longer than a short training. Until then their weights, and what the
+    optimizers and metrics hold, which starts at 0, are in bare variables.
+
+    Parameters
+    ----------
+    build : callable
+        Returns generator and discriminator.
+    weights : list of ndarray
+        What D's weights, then G's, start as.
+    k : int or None
+        Number of sub-generators; None for SO-GAAL.
+    lr_d, lr_g, decay, momentum : float
+        See :func:`compile_models`.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], tuple[keras.Model, keras.Model]],
+        weights: Sequence[np.ndarray],
+        k: int | None,
+        lr_d: float,
+        lr_g: float,
+        decay: float,
+        momentum: float,
+    ) -> None:
+        self.k = k
+        self._build = build
+        self._weights = weights
+        self._settings = (lr_d, lr_g, decay, momentum)
+        self._held: list[tf.Variable] = []
+
+    @functools.cached_property
+    def parts(self) -> tuple[keras.Model, keras.Model]:
+        """G and D, compiled or not."""
+        generator, discriminator = self._build()
+        for variable, held in zip([*discriminator.weights, *generator.weights], self._held):
+            variable.assign(held)
+        return generator, discriminator
+
+    @functools.cached_property
+    def _gan(self) -> GAN:
+        gan = combine(*self.parts)
+        compile_models(gan, *self._settings)
+        n = len(self._weights)
+        for variable, held in zip(gan.variables()[n:], self._held[n:]):
+            variable.assign(held)
+        return gan
+
+    @property
+    def generator(self) -> keras.Model:
+        """G."""
+        return self.parts[0]
+
+    @property
+    def discriminator(self) -> keras.Model:
+        """D, compiled."""
+        return self._gan.discriminator
+
+    @property
+    def combine_model(self) -> CombineModel:
+        """D after G, compiled."""
+        return self._gan.combine_model
+
+    def variables(self, program: Program | None = None) -> list:
+        """See :meth:`GAN.variables`; bare ones where a program alone is to use them."""
+        if program is None or "parts" in vars(self):
+            return self._gan.variables()
+        if not self._held:
+            *rates, decay, _ = self._settings
+            self._held = [
+                *(tf.Variable(w, dtype=DTYPE) for w in self._weights),
+                *(tf.Variable(tf.zeros(*v)) for v in program.forms[len(self._weights) : -2]),
+                *(tf.Variable([rate, decay], dtype=DTYPE) for rate in rates),
+            ]
+        return self._held
 
 
 def batch_axis(model: keras.Model) -> int:
@@ -254,38 +360,76 @@ def build_discriminator(
     keras.Model
         (batch, d) in; (batch, 1), the probability of being real, out.
     """
-    seeds = np.random.SeedSequence(seed).generate_state(2)
-
-    def dense(units: int, activation: str, fan_in: int, layer: int) -> keras.layers.Dense:
-        layer_seed = int(seeds[layer])
-        kernel = {
-            "published": keras.initializers.TruncatedNormal(
-                stddev=math.sqrt(1 / fan_in), seed=layer_seed
-            ),
-            "lecun_normal": keras.initializers.LecunNormal(seed=layer_seed),
-            "glorot_normal": keras.initializers.GlorotNormal(seed=layer_seed),
-            "glorot_uniform": keras.initializers.GlorotUniform(seed=layer_seed),
-        }[init]
-        return keras.layers.Dense(
+    x = keras.Input((n_features,), name="x", dtype=DTYPE)
+    h = x
+    for i, (units, activation) in enumerate([(hidden_units(n_samples), "relu"), (1, "sigmoid")]):
+        h = keras.layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=kernel,
+            kernel_initializer=_kernel_initializer(init, h.shape[1], seed, i),
             bias_initializer=keras.initializers.Constant(bias),
-            name=f"dense_{layer}",
+            name=f"dense_{i}",
             dtype=DTYPE,
-        )
+        )(h)
+    return keras.Model(x, h, name="discriminator")
 
-    hidden = math.ceil(math.sqrt(n_samples))
-    x = keras.Input((n_features,), name="x", dtype=DTYPE)
-    h = dense(hidden, "relu", n_features, 0)(x)
-    return keras.Model(x, dense(1, "sigmoid", hidden, 1)(h), name="discriminator")
+
+def hidden_units(n_samples: int) -> int:
+    """Units of D's hidden layer, ceil(sqrt(n)), for n training rows."""
+    return math.ceil(math.sqrt(n_samples))
+
+
+def _kernel_initializer(
+    init: str, fan_in: int, seed: int | None, layer: int
+) -> keras.initializers.Initializer:
+    seed = int(np.random.SeedSequence(seed).generate_state(2)[layer])
+    return {
+        "published": functools.partial(
+            keras.initializers.TruncatedNormal, stddev=math.sqrt(1 / fan_in)
+        ),
+        "lecun_normal": keras.initializers.LecunNormal,
+        "glorot_normal": keras.initializers.GlorotNormal,
+        "glorot_uniform": keras.initializers.GlorotUniform,
+    }[init](seed=seed)
+
+
+def initial_weights(
+    n_features: int,
+    n_samples: int,
+    k: int | None = None,
+    generator_bias: float = 0.0,
+    discriminator_init: str = "published",
+    discriminator_bias: float = 0.0,
+    seed: int | None = None,
+) -> list[np.ndarray]:
+    """Weights with which the networks start, without the networks.
+
+    Parameters
+    ----------
+    n_features, n_samples, generator_bias, discriminator_init, discriminator_bias, seed
+        See :func:`build_discriminator` and :func:`build_generator`.
+    k : int, optional
+        Number of sub-generators; None for one generator.
+
+    Returns
+    -------
+    list of ndarray of float32
+        Those that :func:`build_discriminator` gives D, then those that
+        :func:`build_generator` or :func:`build_sub_generators` gives G.
+    """
+    sizes = (n_features, hidden_units(n_samples), 1)
+    weights = []
+    for i, (fan_in, units) in enumerate(itertools.pairwise(sizes)):
+        kernel = _kernel_initializer(discriminator_init, fan_in, seed, i)((fan_in, units), DTYPE)
+        weights += [kernel, np.full(units, discriminator_bias, DTYPE)]
+    stacked = () if k is None else (k,)
+    kernel = np.broadcast_to(np.eye(n_features, dtype=DTYPE), (*stacked, n_features, n_features))
+    bias = np.full((*stacked, *(1 for _ in stacked), n_features), generator_bias, DTYPE)
+    return [*weights, kernel, bias, kernel, bias]
 
 
 def in_double_precision(model: keras.Model) -> keras.Model:
-    """Copy a model, weights and all, to compute in float64.
-
-    In float32 the last digit of D(x) depends on which rows are scored together.
-    """
+    """Copy a model, weights and all, to compute in float64."""
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         return type(layer).from_config({**layer.get_config(), "dtype": "float64"})
@@ -293,6 +437,41 @@ def in_double_precision(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Make D(x) of rows, computed in float64.
+
+    In float32 its last digit would depend on which rows are scored together.
+
+    Parameters
+    ----------
+    discriminator : keras.Model
+        From :func:`build_discriminator`.
+
+    Returns
+    -------
+    callable
+        Takes rows (m, d), float32; returns D(x) by today's weights, (m,), float64.
+    """
+
+    def make() -> Program:
+        double = in_double_precision(discriminator)
+        forms = [tf.TensorSpec(v.shape, v.dtype) for v in discriminator.weights]
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, *double.input_shape[1:]), DTYPE), *forms]
+        )
+        def score(x, *weights):
+            values = {id(v): tf.cast(w, v.dtype) for v, w in zip(double.weights, weights)}
+            parts = (double.trainable_variables, double.non_trainable_variables)
+            given = ([values[id(v)] for v in part] for part in parts)
+            return tf.reshape(double.stateless_call(*given, x)[0], (-1,))
+
+        return Program(score, [])
+
+    program = programs.shared(("D(x) in float64", programs.architecture(discriminator)), make)
+    return lambda x: program([], x, *discriminator.weights).numpy()
 
 
 def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:
@@ -334,9 +513,8 @@ def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: f
         Momentum of both.
     """
 
-    def sgd(lr: float, model: keras.Model) -> keras.optimizers.SGD:
-        schedule = keras.optimizers.schedules.InverseTimeDecay(lr, decay_steps=1, decay_rate=decay)
-        optimizer = keras.optimizers.SGD(schedule, momentum=momentum)
+    def sgd(lr: float, model: keras.Model) -> SGD:
+        optimizer = SGD(InverseTimeDecay(lr, decay), momentum=momentum)
         # train_step enters a graph before Keras has had a chance to make the slots.
         optimizer.build(model.trainable_variables)
         return optimizer
@@ -355,5 +533,10 @@ def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: f
             weighted_metrics=[SubGeneratorLoss(gan.generator.input_shape[0])],
             jit_compile=False,
         )
+        # Keras lists the metric's variable from when it has first seen a batch.
+        k = gan.generator.input_shape[0]
+        batch = ops.zeros((k, 1, 1), DTYPE)
+        with keras.StatelessScope():  # which keeps the value of nothing
+            gan.combine_model.compute_metrics(None, batch, batch)
     for model in (gan.discriminator, gan.combine_model):
         distribution.divide_batches(model, batch_axis(model))

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from gaal.networks import GAN, batch_axis
-from gaal_alocc import distribution
+from gaal.networks import GAN, Deferred, batch_axis
+from gaal_alocc import distribution, programs
 from gaal_alocc.checkpoints import Checkpoints
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
@@ -27,9 +27,9 @@ Update = Callable[..., tuple]
 SCORE_BLOCK = 8192  # rows that D scores at a time: bounds the memory of its hidden layer
 NOISE_BYTES = 32 * 2**20  # of noise drawn ahead for one execution of the graph
 PROGRESS = ["discriminator_loss", "generator_loss", "auc"]  # shown on the progress bar
-# XLA costs a second or two and saves up to half a millisecond an update; on more numbers than
-# these its matrix products are slower than the plain graph's.
-XLA_UPDATES = 4000
+# XLA costs a second or two, once for all runs of a shape, and saves up to half a millisecond an
+# update; on more numbers than these its matrix products are slower than the plain graph's.
+XLA_UPDATES = 1000
 XLA_NUMBERS = 2**14
 
 
@@ -181,11 +181,16 @@ def mo_gaal_update(
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What tells SO-GAAL and MO-GAAL apart: update, draws of noise, and the stop check."""
+    """What tells SO-GAAL and MO-GAAL apart: update, draws of noise, and the stop check.
+
+    An update looks at the first ``sample_size`` rows of X, as good as drawn: rows are
+    shuffled. As published at all.
+    """
 
     update: Update
     draws: int
     checks_stop_after_every_batch: bool
+    sample_size: int | None = None
 
     def active_updates(
         self, stop_epochs: int, batches_per_epoch: int, n_epochs: int, whether_stop: bool
@@ -204,16 +209,6 @@ class Algorithm:
 
 SO_GAAL = Algorithm(so_gaal_update, draws=1, checks_stop_after_every_batch=False)
 MO_GAAL = Algorithm(mo_gaal_update, draws=2, checks_stop_after_every_batch=True)
-
-
-def mo_gaal_with_sampled_quantiles(sample_size: int) -> Algorithm:
-    """MO-GAAL with the quantiles of the first rows alone, as good as drawn: rows are shuffled."""
-
-    @tf.autograph.experimental.do_not_convert
-    def update(gan, train, test, X, *batch):
-        return mo_gaal_update(gan, train, test, X[:sample_size], *batch)
-
-    return replace(MO_GAAL, update=update)
 
 
 def train_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
@@ -240,7 +235,13 @@ def test_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
     return distribution.run_step(model.test_step, x, y, batch_axis(model))
 
 
-def by_batch(gan: GAN, algorithm: Algorithm, X: tf.Tensor, score_epochs: bool) -> Callable:
+def by_batch(
+    gan: GAN,
+    algorithm: Algorithm,
+    X: tf.Tensor,
+    score_epochs: bool,
+    share_as: Hashable = None,
+) -> Callable:
     """Open the first door: every update goes through ``train_on_batch``.
 
     Parameters
@@ -253,25 +254,31 @@ def by_batch(gan: GAN, algorithm: Algorithm, X: tf.Tensor, score_epochs: bool) -
         All rows.
     score_epochs : bool
         Whether D(x) of all rows is wanted.
+    share_as : hashable, optional
+        See :func:`train`.
 
     Returns
     -------
     callable
         Takes (order, noise, n_epochs, n_batches, active_updates), see :func:`fused`.
     """
+    models = (gan.discriminator, gan.combine_model)
+    steps = programs.SharedSteps(share_as, models, gan.variables())
+    seen = X[: algorithm.sample_size]
 
     def execute(order, noise, n_epochs, n_batches, active_updates):
         losses, scores = [], []
-        for epoch in range(n_epochs):
-            for batch in range(n_batches):
-                real = tf.gather(X, order[epoch, batch])
-                active = len(losses) < active_updates
-                z = tf.constant(noise[epoch, batch])
-                losses.append(
-                    algorithm.update(gan, train_on_batch, test_on_batch, X, real, z, active)
-                )
-            if score_epochs:
-                scores.append(discriminate(gan.discriminator, X))
+        with steps:
+            for epoch in range(n_epochs):
+                for batch in range(n_batches):
+                    real = tf.gather(X, order[epoch, batch])
+                    active = len(losses) < active_updates
+                    z = tf.constant(noise[epoch, batch])
+                    losses.append(
+                        algorithm.update(gan, train_on_batch, test_on_batch, seen, real, z, active)
+                    )
+                if score_epochs:
+                    scores.append(discriminate(gan.discriminator, X))
         discriminator_losses, generator_losses = zip(*losses)
         return np.stack(discriminator_losses), np.stack(generator_losses), scores
 
@@ -279,18 +286,19 @@ def by_batch(gan: GAN, algorithm: Algorithm, X: tf.Tensor, score_epochs: bool) -
 
 
 def fused(
-    gan: GAN,
+    gan: GAN | Deferred,
     algorithm: Algorithm,
     X: tf.Tensor,
     batch_size: int,
     score_epochs: bool,
     jit_compile: bool = False,
+    share_as: Hashable = None,
 ) -> Callable:
     """Open the second door: a graph that runs the same update many times a call.
 
     Parameters
     ----------
-    gan : GAN
+    gan : GAN or Deferred
         Compiled models.
     algorithm : Algorithm
         ``SO_GAAL`` or ``MO_GAAL``.
@@ -302,6 +310,8 @@ def fused(
         Whether D(x) of all rows is wanted.
     jit_compile : bool, default=False
         Compile the graph with XLA.
+    share_as : hashable, optional
+        See :func:`train`.
 
     Returns
     -------
@@ -311,23 +321,26 @@ def fused(
         after how many of them the generator stops. Returns D's losses (E * M,), the
         generators' (E * M, k), and D(x) after each epoch, (E, n).
     """
-    k = gan.generator.input_shape[0] or 1
-    n = X.shape[0]
+    k = gan.k or 1
+    n, n_features = X.shape
+    dtype = X.dtype
     count = tf.TensorSpec((), tf.int32)
     signature = [
+        tf.TensorSpec((n, n_features), dtype),
         tf.TensorSpec((None, None, batch_size), tf.int32),
-        tf.TensorSpec((None, None, algorithm.draws, batch_size, X.shape[1]), X.dtype),
+        tf.TensorSpec((None, None, algorithm.draws, batch_size, n_features), dtype),
         count,
         count,
         count,
     ]
 
     @tf.function(input_signature=signature, jit_compile=jit_compile)
-    def execute(order, noise, n_epochs, n_batches, active_updates):
+    def run(X, order, noise, n_epochs, n_batches, active_updates):
+        seen = X[: algorithm.sample_size]
         slots = tf.shape(order)[0] * tf.shape(order)[1]
-        discriminator_losses = tf.TensorArray(X.dtype, slots, element_shape=())
-        generator_losses = tf.TensorArray(X.dtype, slots, element_shape=(k,))
-        scores = tf.TensorArray(X.dtype, tf.shape(order)[0], element_shape=(n,))
+        discriminator_losses = tf.TensorArray(dtype, slots, element_shape=())
+        generator_losses = tf.TensorArray(dtype, slots, element_shape=(k,))
+        scores = tf.TensorArray(dtype, tf.shape(order)[0], element_shape=(n,))
         # Two loops, not one with a condition: XLA would copy all scores every update. Counted
         # by hand: the length of a tf.range would make XLA compile anew for every n_epochs.
         i = epoch = tf.constant(0)
@@ -336,13 +349,13 @@ def fused(
             while batch < n_batches:
                 real = tf.gather(X, order[epoch, batch])
                 discriminator_loss, generator_loss = algorithm.update(
-                    gan, train_step, test_step, X, real, noise[epoch, batch], i < active_updates
+                    gan, train_step, test_step, seen, real, noise[epoch, batch], i < active_updates
                 )
                 # Keras's losses are of its default type, which may be another than the networks'.
                 discriminator_losses = discriminator_losses.write(
-                    i, tf.cast(discriminator_loss, X.dtype)
+                    i, tf.cast(discriminator_loss, dtype)
                 )
-                generator_losses = generator_losses.write(i, tf.cast(generator_loss, X.dtype))
+                generator_losses = generator_losses.write(i, tf.cast(generator_loss, dtype))
                 i += 1
                 batch += 1
             if score_epochs:
@@ -350,9 +363,33 @@ def fused(
             epoch += 1
         return discriminator_losses.stack(), generator_losses.stack(), scores.stack()
 
-    # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.
-    graph = execute.get_concrete_function()
-    return lambda *arrays: graph(*(tf.constant(a, s.dtype) for a, s in zip(arrays, signature)))
+    key = share_as and (share_as, "fused", algorithm, *signature, score_epochs, jit_compile)
+    program = programs.shared(key, lambda: programs.Program(run, gan.variables()))
+    return lambda *arrays: program(gan.variables(program), X, *arrays)
+
+
+def scorer(gan: GAN | Deferred, X: tf.Tensor, share_as: Hashable = None) -> Callable:
+    """D(x) of all rows, between two calls of a door.
+
+    Parameters
+    ----------
+    gan : GAN or Deferred
+        Compiled models.
+    X : Tensor of shape (n, d)
+        All rows.
+    share_as : hashable, optional
+        See :func:`train`.
+
+    Returns
+    -------
+    callable
+        Returns D(x), (n,).
+    """
+    rows = tf.TensorSpec(X.shape, X.dtype)
+    graph = tf.function(lambda X: discriminate(gan.discriminator, X), input_signature=[rows])
+    key = share_as and (share_as, "scores", rows)
+    program = programs.shared(key, lambda: programs.Program(graph, gan.variables()))
+    return lambda: program(gan.variables(program), X)
 
 
 def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
@@ -448,7 +485,7 @@ def loss_columns(k: int | None) -> list[str]:
 
 
 def train(
-    gan: GAN,
+    gan: GAN | Deferred,
     algorithm: Algorithm,
     X: np.ndarray,
     *,
@@ -462,13 +499,14 @@ def train(
     on_scores: Callable[[np.ndarray], None] | None = None,
     checkpoints: Checkpoints | None = None,
     generators: Sequence[np.random.Generator] = (),
+    share_as: Hashable = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
     """Train a GAN update by update, by either door.
 
     Parameters
     ----------
-    gan : GAN
+    gan : GAN or Deferred
         Compiled models; trained in place.
     algorithm : Algorithm
         ``SO_GAAL`` or ``MO_GAAL``.
@@ -494,6 +532,9 @@ def train(
         Where to go on from, and to write snapshots to.
     generators : sequence of numpy.random.Generator
         What ``orders`` and ``draw_noise`` draw from, for the snapshots.
+    share_as : hashable, optional
+        All that a graph depends on which neither X nor the other parameters here tell. Runs
+        that are alike in it share traced programs; by default a run has its own.
     verbose : {0, 1}, default=0
         Show a progress bar.
 
@@ -503,7 +544,7 @@ def train(
         A row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
         and auc, the epoch's, where ``is_outlier`` is given.
     """
-    k = gan.generator.input_shape[0]
+    k = gan.k
     rows = tf.constant(X)
     first = next(orders)
     m, batch_size = first.shape
@@ -538,28 +579,31 @@ def train(
     scoring = is_outlier is not None or on_scores is not None
     score_inside = scoring and execution.batches == m
     if steps_per_execution == 1:
-        execute = by_batch(gan, algorithm, rows, score_inside)
+        execute = by_batch(gan, algorithm, rows, score_inside, share_as)
     else:
-        execute = fused(gan, algorithm, rows, batch_size, score_inside, execution.jit_compile)
+        execute = fused(
+            gan, algorithm, rows, batch_size, score_inside, execution.jit_compile, share_as
+        )
     if scoring and not score_inside:
-        graph = tf.function(lambda: discriminate(gan.discriminator, rows))
-        score = graph.get_concrete_function()
+        score = scorer(gan, rows, share_as)
 
+    model = gan.combine_model if callbacks else None  # nobody else looks at it
     columns = loss_columns(k)
     progress = keras.utils.Progbar(
         n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS
     )
     callback_list = keras.callbacks.CallbackList(
         list(callbacks),
-        model=gan.combine_model,
+        model=model,
         epochs=n_epochs,
         steps=m,
         verbose=0,
     )
-    gan.combine_model.stop_training = False
+    if model is not None:
+        model.stop_training = False
     callback_list.on_train_begin()
     done = epoch * m
-    while epoch < n_epochs and not gan.combine_model.stop_training:
+    while epoch < n_epochs and not stopped:
         callback_list.on_epoch_begin(epoch)
         n_together = min(execution.epochs, n_epochs - epoch)
         if checkpoints is not None:
@@ -606,7 +650,7 @@ def train(
         epoch += n_together
         callback_list.on_epoch_end(epoch - 1, logs)
         shown = [(name, logs[name]) for name in PROGRESS if name in logs]
-        stopped = gan.combine_model.stop_training
+        stopped = model is not None and model.stop_training
         last = epoch == n_epochs or stopped
         progress.update(epoch, shown, finalize=last)
         if checkpoints is not None and not stopped and (last or checkpoints.due(epoch)):

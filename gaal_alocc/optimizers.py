@@ -1,0 +1,76 @@
+"""What the optimizers of both packages need so that runs can share a traced program.
+
+Keras's optimizers with two things changed: nothing is kept of a run that has ended, and the
+learning rate and its decay are no part of what is traced.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="gaal_alocc")
+class InverseTimeDecay(keras.optimizers.schedules.InverseTimeDecay):
+    """Keras's schedule, lr / (1 + decay * t), with its two numbers in a variable.
+
+    A program that was traced with it runs with the variable of another.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        lr.
+    decay_rate : float
+        decay.
+    dtype : str, default="float32"
+        In which the rate is computed.
+    name : str, default="InverseTimeDecay"
+        As Keras's.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_rate: float,
+        dtype: str = "float32",
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(
+            float(initial_learning_rate), decay_steps=1, decay_rate=float(decay_rate), name=name
+        )
+        self.rates = tf.Variable(
+            [self.initial_learning_rate, self.decay_rate], dtype=dtype, trainable=False
+        )
+
+    def __call__(self, step):
+        learning_rate, decay = tf.unstack(self.rates)
+        return learning_rate / (1 + decay * tf.cast(step, self.rates.dtype))
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        del config["decay_steps"], config["staircase"]
+        return {**config, "dtype": self.rates.dtype.name}
+
+
+class Reusable:
+    """Mixin before a Keras optimizer that runs one after the other share in a traced program.
+
+    Keras has gradients summed over the replicas also where there is but one. TensorFlow notes
+    the gradient of that sum in a registry that it never empties, and with it the whole graph.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return grads_and_vars
+        return super()._all_reduce_sum_gradients(grads_and_vars)
+
+    @property
+    def rates(self) -> list[tf.Variable]:
+        """The variables of its :class:`InverseTimeDecay`; none where the rate is something else."""
+        schedule = self._learning_rate
+        return [schedule.rates] if isinstance(schedule, InverseTimeDecay) else []
+
+
+@keras.saving.register_keras_serializable(package="gaal_alocc")
+class SGD(Reusable, keras.optimizers.SGD):
+    """Keras's SGD."""

@@ -37,6 +37,7 @@ from gaal.labels import read_labels
 from gaal_alocc import distribution, programs, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
+from gaal_alocc.judgement import judge
 
 FILE_FORMAT = 1
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
@@ -467,8 +468,13 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,), int
             1 for an inlier, -1 for an outlier.
+
+        Raises
+        ------
+        ValueError
+            If the score of a row is NaN, as after a training that diverged.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return judge(self.decision_function(X))
 
     @property
     def generator_(self) -> keras.Model:

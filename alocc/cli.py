@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaal_alocc.cli import add_sweep_arguments, run_sweep
+from gaal_alocc.cli import add_sweep_arguments, run_sweep, warnings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -292,8 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+    with warnings_of("alocc"):
         try:
             args.run(args)
         except (UserError, ValueError, OSError, ImportError) as error:
@@ -303,10 +302,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("alocc: interrupted", file=sys.stderr)
             return 130
     return 0
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"alocc: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 # ---------------------------------------------------------------------------------------
@@ -586,8 +581,9 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a readable npy or npz file: {error}") from error
     if X.ndim in (3, 4) and X.shape[1:3] != (height, width):
-        _show_warning(
-            f"images of {X.shape[1]} x {X.shape[2]} are resized to the model's {height} x {width}."
+        warnings.warn(
+            f"images of {X.shape[1]} x {X.shape[2]} are resized to the model's {height} x {width}.",
+            stacklevel=2,
         )
         X = resize_images(X, height, width)
     return X, None

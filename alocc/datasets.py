@@ -344,7 +344,7 @@ def _load_parts(folder: Path, options: dict) -> Bunch:
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(
             f"{files[0]} is {_size_text(train[0])}, {test_files[0]} is {_size_text(test[0])}:"
-            " give a size to resize to."
+            " give a size to resize to (--input_height)."
         )
     beside = [name for name in subfolders if name not in ("train", "test")]
     return Bunch(
@@ -481,7 +481,7 @@ def _stack(files: list[Path], images: list[np.ndarray]) -> np.ndarray:
         if image.shape[:2] != images[0].shape[:2]:
             raise ValueError(
                 f"images differ in size: {files[0]} is {_size_text(images[0])},"
-                f" {file} is {_size_text(image)}; give a size to resize to."
+                f" {file} is {_size_text(image)}; give a size to resize to (--input_height)."
             )
     n_channels = max(image.shape[2] for image in images)
     data = np.empty((len(images), *images[0].shape[:2], n_channels), np.uint8)

@@ -36,7 +36,7 @@ DATA_URL = (
 )
 LABELS = ("nor", "out")
 SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces"}  # of files in other formats
-LABEL_COLUMNS = ("y", "label", "outlier", "is_outlier", "anomaly", "class", "target")
+LABEL_COLUMNS = ("y", "label", "outlier", "is_outlier", "anomaly", "is_anomaly", "class", "target")
 PARQUET_BLOCK = 2**16  # rows read at a time
 PROTOCOL = """\
 Protocol
@@ -222,8 +222,8 @@ def load_table(
         - A Parquet file.
 
         In records and Parquet files the column that is called y, label, outlier, is_outlier,
-        anomaly, class or target (in whatever case) holds the labels, the column id the ids,
-        and all others are features.
+        anomaly, is_anomaly, class or target (in whatever case) holds the labels, the column id
+        the ids, and all others are features.
     return_X_y : bool, default=False
         Return ``(data, target)`` alone.
 
@@ -400,7 +400,8 @@ def _load_published(name: str, path: Path, source: str) -> Bunch:
         if found != expected:
             raise ValueError(
                 f"{path} is not the published {name}: its SHA-256 is {found}, expected"
-                f" {expected}. Remove it to have it downloaded, or read it with load_csv."
+                f" {expected}. Remove it to have it downloaded, or read it by its path (load_csv,"
+                " --path)."
             )
         file.seek(0)
         ids, target, data = _parse(file, path)
@@ -676,6 +677,7 @@ def _what_is_wrong(file: BinaryIO, path: Path) -> ValueError:
                 )
             if row[1].strip() not in LABELS:
                 header = " (the format has no header)" if n_rows == 1 else ""
+                header += "; a table with another layout is taken as Parquet, or .npz with X and y"
                 return ValueError(
                     f"{where}: the label is {row[1]!r}; expected 'nor' or 'out'{header}."
                 )

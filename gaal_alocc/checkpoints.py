@@ -200,7 +200,8 @@ class Checkpoints:
         if found and not resume:
             raise FileExistsError(
                 f"checkpoint_dir={self.folder} holds the checkpoint of a run that came to epoch"
-                f" {found[0][0]}. Go on with it by resume=True, or choose another folder."
+                f" {found[0][0]}. Go on with it by resume=True (--resume), or choose another"
+                " folder."
             )
         if found:
             path, self._arrays, values = self._newest_whole(found)

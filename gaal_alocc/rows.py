@@ -1,7 +1,8 @@
 """Tables that need not fit into memory: rows from arrays, files and pipelines, block by block.
 
-A table is an array-like, a memory map, a DataFrame, the path of a Parquet file or several, or a
-tf.data.Dataset. Any other array-like, such as a list, is one block, as scikit-learn takes it.
+A table is an array-like, a memory map, a DataFrame or records, the path of a Parquet file or
+several, or a tf.data.Dataset. Any other array-like, such as a list, is one block, as scikit-learn
+takes it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def open_rows(X) -> Rows:
 
     Parameters
     ----------
-    X : array-like, DataFrame, path, list of paths, tf.data.Dataset, or Rows
+    X : array-like, DataFrame, records, path, list of paths, tf.data.Dataset, or Rows
         A path is that of a Parquet file; the rows of several files follow one another. The
         elements of a data set are rows, or batches of them.
 
@@ -69,6 +70,10 @@ def open_rows(X) -> Rows:
         return open_parquet([X])
     if isinstance(X, (list, tuple)) and X and all(isinstance(x, (str, os.PathLike)) for x in X):
         return open_parquet(X)
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.names is not None:
+        X = pd.DataFrame(X)  # records, as scipy.io.arff.loadarff reads them
+    elif hasattr(X, "to_pandas"):  # a table of pyarrow or polars
+        X = X.to_pandas()
     if isinstance(X, pd.DataFrame):
         return _sliced(len(X), X.iloc)
     if isinstance(X, np.ndarray) and X.ndim == 2:

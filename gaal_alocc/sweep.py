@@ -155,7 +155,9 @@ def draw_settings(
     ranges = [name for name, values in space.items() if isinstance(values, Range)]
     if draws is None:
         if ranges:
-            raise ValueError(f"{ranges[0]} is a range: give the number of draws, or a list.")
+            raise ValueError(
+                f"{ranges[0]} is a range: give the number of draws (--draws), or a list."
+            )
         settings = ParameterGrid(space)
     elif draws < 1:
         raise ValueError(f"draws is {draws}; expected 1 or more.")

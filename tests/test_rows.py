@@ -154,6 +154,20 @@ def test_columns_of_numbers_in_other_clothes_are_read():
     np.testing.assert_array_equal(np.concatenate(blocks_of(frame, 8)), [[1] * 5, [0] * 5] * 25)
 
 
+def test_records_and_tables_of_arrow_are_read_by_their_columns():
+    records = pd.DataFrame(X, columns=NAMES).to_records(index=False).view(np.ndarray)
+    arrow = pa.table(dict(zip(NAMES, X.T)))
+    for table in (records, arrow):
+        estimator = BaseEstimator()
+        np.testing.assert_array_equal(read(estimator, open_rows(table), 8, min_samples=2), X)
+        assert list(estimator.feature_names_in_) == NAMES
+    text = np.array([(0.5, b"no"), (0.5, b"yes")], [("x", float), ("outlier", "S3")])
+    with pytest.raises(ValueError, match="column 'outlier' holds b'no' in row 0"):
+        blocks_of(text, 8)
+    with pytest.raises(ValueError, match="column 'b' holds 'x' in row 1"):
+        blocks_of(pa.table({"a": [0.1, 0.2], "b": ["1", "x"]}), 8)
+
+
 def test_dates_in_an_array_are_no_numbers():
     with pytest.raises(ValueError, match="X holds datetime64"):
         blocks_of(DATES.to_numpy()[:, None], 8)

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import os
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 
@@ -28,6 +30,10 @@ KINDS = (
     tf.distribute.MultiWorkerMirroredStrategy,
     tf.distribute.OneDeviceStrategy,
 )
+
+# Every strategy of TensorFlow's calls its first group of devices 1.
+_groups = itertools.count(100_000, 100)
+_told_apart: weakref.WeakSet[tf.distribute.Strategy] = weakref.WeakSet()
 
 
 def use_devices(count: int) -> None:
@@ -68,7 +74,7 @@ def grow_memory() -> None:
 
 @functools.cache
 def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    """One for all fits: two on the same devices number their messages alike, and mix them up."""
+    """One for all fits, which can so share more than the devices."""
     return tf.distribute.MirroredStrategy(devices)
 
 
@@ -89,6 +95,31 @@ def _multiworker() -> tf.distribute.Strategy:
             " no longer join a cluster. Call gaal_alocc.distribution.resolve('multiworker')"
             " where the program starts."
         ) from error
+
+
+def _tell_apart(strategy: tf.distribute.Strategy) -> None:
+    """Give the groups of devices of a strategy numbers that no other strategy's have.
+
+    TensorFlow knows a message by the number of its group and its own in that group, and every
+    strategy counts both from the same start. So a second one of the process, on the same
+    devices or on others, sends messages that are taken for the first one's. Messages count on
+    where they were, so that what the user has traced already keeps its own numbers.
+    """
+    keys = getattr(strategy.extended, "_collective_keys", None)  # none on one device
+    workers = strategy.cluster_resolver is not None and strategy.cluster_resolver.cluster_spec()
+    if keys is None or workers or strategy in _told_apart:  # workers must number alike
+        return
+    _told_apart.add(strategy)
+    renamed = {}
+    first = next(_groups)
+    for group, devices in enumerate(list(keys._known_groups), first):
+        former = keys._known_groups[devices]
+        keys._known_groups[devices] = renamed[former] = group
+        keys._instance_key_table[group] = keys._instance_key_table[former]
+    keys._group_key = first + len(renamed)
+    for part in vars(strategy.extended).values():
+        for launcher in getattr(part, "_launchers", ()):
+            launcher._group_key = renamed.get(launcher._group_key, launcher._group_key)
 
 
 def resolve(strategy: tf.distribute.Strategy | str | None) -> tf.distribute.Strategy:
@@ -139,6 +170,7 @@ def resolve(strategy: tf.distribute.Strategy | str | None) -> tf.distribute.Stra
             f"strategy has the devices {', '.join(devices)}; expected devices of one kind: all"
             " get equal shares of a batch, and the fastest would wait for the slowest."
         )
+    _tell_apart(strategy)
     return strategy
 
 
@@ -185,10 +217,7 @@ def from_command_line(
 
 
 class SharedStrategy:
-    """Mixin before scikit-learn's BaseEstimator: clones train with the strategy, no copy of it.
-
-    Two strategies on the same devices number their messages alike, and mix them up.
-    """
+    """Mixin before scikit-learn's BaseEstimator: clones train with the strategy, no copy of it."""
 
     def __sklearn_clone__(self):
         strategy, self.strategy = self.strategy, None

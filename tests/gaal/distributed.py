@@ -90,6 +90,30 @@ def resumed(first, second):
         return detector.set_params(strategy=second).fit(X, Y, checkpoint_dir=folder, resume=True)
 
 
+def own_strategies(devices):
+    """Fit under several of the user's own strategies, between steps of a model that is theirs."""
+    both, again = (tf.distribute.MirroredStrategy() for _ in range(2))
+    last = tf.distribute.MirroredStrategy([f"CPU:{devices - 1}"])
+    local = tf.distribute.MultiWorkerMirroredStrategy()  # of one worker, without TF_CONFIG
+    with again.scope():  # its messages have numbers before a detector sees the strategy
+        own = keras.Sequential([keras.layers.Dense(5), keras.layers.Dense(1)])
+        own.compile("sgd", "mse", jit_compile=False)
+    steps = [
+        ("SOGAAL", 1, both),
+        ("SOGAAL", "auto", again),
+        ("MOGAAL", "auto", last),
+        ("MOGAAL", 1, again),
+        ("SOGAAL", "auto", local),
+    ]
+    alone = {name: fit(name, "auto") for name in ("SOGAAL", "MOGAAL")}
+    result = {}
+    for step in steps:
+        own.fit(X[:80], X[:80, :1], batch_size=40, verbose=0)
+        name, door, strategy = step
+        result[str(len(result))] = difference(alone[name], fit(name, door, strategy))
+    return result
+
+
 def mirrored(devices):
     distribution.use_devices(devices)
     result = {}
@@ -115,6 +139,7 @@ def mirrored(devices):
         result[f"batch not divided {door} rows"] = seen
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         result["of one replica"] = difference(one, fit("MOGAAL", "auto"))
+    result["own strategies"] = own_strategies(devices)
     return result
 
 

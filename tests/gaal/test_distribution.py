@@ -93,6 +93,12 @@ def test_a_strategy_of_one_replica_gives_the_same_result(mirrored):
     assert mirrored[1]["of one replica"] < EQUAL
 
 
+def test_the_user_s_own_strategies_go_together_in_any_order(mirrored):
+    differences = mirrored[1]["own strategies"].values()
+    assert len(differences) == 5
+    assert max(differences) < EQUAL
+
+
 @pytest.mark.parametrize("on", ["one device", "several devices"])
 def test_a_run_goes_on_with_another_number_of_devices(mirrored, on):
     assert mirrored[1][f"resumed on {on}"] < EQUAL

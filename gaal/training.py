@@ -33,6 +33,12 @@ XLA_UPDATES = 1000
 XLA_NUMBERS = 2**14
 
 
+def _is_debugged() -> bool:
+    """Whether a debugger as tf.debugging.enable_check_numerics puts operations into graphs."""
+    traced = tf.function(lambda: tf.constant(0.0)).get_concrete_function().graph
+    return len(traced.get_operations()) > 2  # the constant, and the identity that returns it
+
+
 def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
     """D(x) of all rows, shape (n,): every replica a share of them, a block at a time."""
     return distribution.by_rows(functools.partial(_discriminate, discriminator), X)
@@ -132,6 +138,31 @@ def noise_rows(batch_size: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.flatnonzero(inside).astype(np.int32)
 
 
+def quantiles(scores: tf.Tensor, shares: np.ndarray) -> tf.Tensor:
+    """Quantiles of scores, linear between two of them, as NumPy's and Keras's.
+
+    Keras's own hold a NaN, to choose it where scores are NaN: tf.debugging's check finds it.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n,)
+    shares : ndarray of shape (k,), float64
+        In [0, 1].
+
+    Returns
+    -------
+    Tensor of shape (k,)
+        NaN, all of them, where a score is.
+    """
+    position = (scores.shape[0] - 1) * shares
+    low = np.maximum(np.ceil(position).astype(np.int32) - 1, 0)
+    high = np.minimum(low + 1, scores.shape[0] - 1)
+    weight = tf.constant(high - position, scores.dtype)
+    ranked = tf.sort(scores)
+    between = tf.gather(ranked, high) * (1 - weight) + tf.gather(ranked, low) * weight
+    return between + 0 * tf.reduce_sum(scores)  # where a NaN is ranked is left open
+
+
 @tf.autograph.experimental.do_not_convert
 def mo_gaal_update(
     gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
@@ -168,7 +199,8 @@ def mo_gaal_update(
     discriminator_loss = train_discriminator(gan, train, real, tf.gather(made, used))
 
     scores = discriminate(gan.discriminator, X)
-    targets = keras.ops.quantile(scores, np.arange(k, dtype=np.float32) / k)
+    # Shares of float32's precision, as the published program's.
+    targets = quantiles(scores, (np.arange(k, dtype=np.float32) / k).astype(np.float64))
     trick = tf.broadcast_to(targets[:, None, None], (k, batch_size, 1))
     z = tf.broadcast_to(noise[1], (k, batch_size, n_features))
     logs = tf.cond(
@@ -469,8 +501,9 @@ def plan_execution(
     if steps_per_execution == "auto":
         steps = 1000
         small = k * batch_size * n_features <= XLA_NUMBERS
-        # XLA does not compile for several devices.
-        jit_compile = total >= XLA_UPDATES and small and not tf.distribute.has_strategy()
+        # XLA does not compile for several devices, nor what a debugger adds.
+        pays = total >= XLA_UPDATES and small
+        jit_compile = pays and not tf.distribute.has_strategy() and not _is_debugged()
     steps = max(1, min(steps, NOISE_BYTES // bytes_per_update, total))
     if steps < batches_per_epoch:
         return Execution(1, steps, jit_compile)

@@ -72,6 +72,39 @@ def test_xla_gives_the_same_run_as_the_plain_graph(index, monkeypatch):
     pd.testing.assert_frame_equal(plain.history_, compiled.history_, rtol=1e-4, atol=1e-5)
 
 
+@pytest.fixture
+def check_numerics():
+    tf.debugging.enable_check_numerics()
+    yield
+    tf.debugging.disable_check_numerics()
+
+
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("xla_updates", [1, 1000])
+def test_a_sound_run_makes_no_number_that_is_not_finite(
+    index, xla_updates, check_numerics, monkeypatch
+):
+    monkeypatch.setattr(training, "XLA_UPDATES", xla_updates)  # XLA knows no check
+    X, y = data()
+    for steps in (1, "auto"):
+        detector = detectors(steps_per_execution=steps, epochs=4)[index].fit(X, y)
+        assert np.isfinite(detector.score_samples(X)).all()
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**31))
+@settings(max_examples=50, deadline=None)
+def test_quantiles_are_numpy_s(n, k, seed):
+    scores = np.random.default_rng(seed).random(n, np.float32)
+    shares = np.arange(k) / k
+    found = training.quantiles(tf.constant(scores), shares)
+    np.testing.assert_allclose(found, np.quantile(scores, shares), rtol=1e-6)
+
+
+def test_a_score_that_is_not_a_number_has_no_quantiles():
+    scores = tf.constant([0.2, np.nan, 0.4, 0.1])
+    assert np.isnan(training.quantiles(scores, np.array([0, 0.5]))).all()
+
+
 def test_xla_scores_more_rows_than_one_block(monkeypatch):
     X, y = data()
     plain = SOGAAL(stop_epochs=1, random_state=0, batch_size=20).fit(X, y)

@@ -18,12 +18,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.base import _fit_context
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from gaal.detectors import MOGAAL, SOGAAL
+from gaal_alocc.judgement import refuse_nan
 
 try:
     from pyod.models.base import BaseDetector
@@ -43,6 +44,11 @@ _FIXED: Mapping[str, tuple[Any, str]] = {
     "use_compile": (False, _COMPILED),
     "compile_mode": ("default", _COMPILED),
 }
+
+
+def _outlier_scores(detector: Pipeline, X) -> np.ndarray:
+    # PyOD's labels call NaN an inlier.
+    return 1 - refuse_nan(detector.score_samples(X))
 
 
 class _GAAL(BaseDetector):
@@ -82,14 +88,16 @@ class _GAAL(BaseDetector):
         Raises
         ------
         ValueError
-            If a parameter has no such value here, or as :meth:`gaal.SOGAAL.fit` does.
+            If a parameter has no such value here, if training diverged and the scores are NaN,
+            or as :meth:`gaal.SOGAAL.fit` does.
         """
         detector = self._detector()
         self._set_n_classes(y)
         self._classes = 2  # inlier and outlier, whatever y holds
         scaler = MinMaxScaler() if self.preprocessing else "passthrough"
-        self.detector_ = make_pipeline(scaler, detector).fit(X)
-        self.decision_scores_ = self.decision_function(X)
+        detector = make_pipeline(scaler, detector).fit(X)
+        self.decision_scores_ = _outlier_scores(detector, X)
+        self.detector_ = detector
         self._process_decision_scores()
         return self
 
@@ -107,7 +115,7 @@ class _GAAL(BaseDetector):
             In [0, 1], higher is more of an outlier.
         """
         check_is_fitted(self, "detector_")
-        return 1 - self.detector_.score_samples(X)
+        return _outlier_scores(self.detector_, X)
 
     @property
     def discriminator(self) -> keras.Model:

@@ -5,6 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 
+def refuse_nan(scores: np.ndarray) -> np.ndarray:
+    """Return scores that tell something of every sample.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Of any sign and meaning.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN, which is neither an inlier's nor an outlier's: its networks have been
+        trained to no numbers.
+    """
+    bad = np.flatnonzero(np.isnan(scores))
+    if len(bad):
+        raise ValueError(
+            f"The score of {len(bad)} of {len(scores)} samples is NaN, first of number"
+            f" {bad[0]} (counted from 0): the networks' weights are not finite, and tell neither"
+            " inlier nor outlier. Fit again, with smaller learning rates."
+        )
+    return scores
+
+
 def judge(decision: np.ndarray) -> np.ndarray:
     """Tell inliers from outliers, as scikit-learn spells them.
 
@@ -21,13 +50,6 @@ def judge(decision: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If one is NaN, which is neither: its networks have been trained to no numbers.
+        If one is NaN.
     """
-    bad = np.flatnonzero(np.isnan(decision))
-    if len(bad):
-        raise ValueError(
-            f"The score of {len(bad)} of {len(decision)} samples is NaN, first of number"
-            f" {bad[0]} (counted from 0): the networks' weights are not finite, and tell neither"
-            " inlier nor outlier. Fit again, with smaller learning rates."
-        )
-    return np.where(decision < 0, -1, 1)
+    return np.where(refuse_nan(decision) < 0, -1, 1)

@@ -242,6 +242,16 @@ def test_a_threshold_may_come_from_pythresh(port, points):
     np.testing.assert_array_equal(clf.predict(points[0]), clf.labels_)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_training_that_diverged_labels_nothing(port, points):
+    X, _ = points
+    clf = port.SO_GAAL(stop_epochs=1, random_state=0).fit(X)
+    labels = clf.labels_
+    with pytest.raises(ValueError, match="200 of 200 samples is NaN"):
+        clf.set_params(lr_d=1e38, stop_epochs=5).fit(X)
+    np.testing.assert_array_equal(clf.predict(X), labels)  # what was fitted before is whole
+
+
 def test_frames_are_taken_and_gaps_refused(port, points):
     pd = pytest.importorskip("pandas")
     X, _ = points

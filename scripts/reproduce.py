@@ -1,9 +1,10 @@
 """Regenerate the published figures and tables of GAAL and ALOCC, and write a report on them.
 
---quick needs no download: WDBC is rebuilt from scikit-learn, onecluster is a synthetic
-look-alike, and scikit-learn's digits stand in for MNIST. --full takes the published files, from
---data-home or downloaded, and ten seeds (some targets fewer: the report says how many). Finished
-targets are kept and skipped on the next run; a quick run leaves those of a full one.
+Published files are taken from --data-home or the folder named by GAAL_DATA_HOME, from Keras's
+cache, or downloaded. --quick takes onecluster and MNIST if they can be had in seconds, and else
+what stands in for them: synthetic points, and scikit-learn's digits; --full needs its files.
+Ten seeds each (some targets fewer: the report says how many). Finished targets are kept and
+skipped on the next run; a quick run leaves those of a full one.
 """
 
 from __future__ import annotations
@@ -15,39 +16,51 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from reproduction import report
+from reproduction import report, sources
 from reproduction.target import Plan, Target
-from reproduction.targets import GAAL, TARGETS
+from reproduction.targets import TARGETS
 
 import gaal_alocc.cli
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
-def run_piece(run: Callable[..., dict], arguments: dict) -> dict | str:
-    """Run one piece of a target in a process of its own, on one core; return what went wrong.
+def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int = 1) -> list[dict | str]:
+    """Run pieces of a target one after the other; return what went wrong in place of a result.
 
-    One thread each, however many processes there are: the last digits of a sum depend on the
-    number of threads, and training amplifies them.
+    By default one thread each, however many processes there are: the last digits of a sum depend
+    on the number of threads, and training amplifies them.
     """
-    import keras
     import tensorflow as tf
 
-    with contextlib.suppress(RuntimeError):  # the second piece finds TensorFlow started
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    try:
-        result = run(**arguments)
-    except Exception as error:  # raised here, it would end the runs of other targets
-        told = ", ".join(f"{name} {value}" for name, value in arguments.items())
-        return f"{told}: {type(error).__name__}: {error}"
-    keras.utils.clear_session()  # joblib starts a process anew that keeps growing
-    return result
+    with contextlib.suppress(RuntimeError):  # later pieces find TensorFlow started
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    results = []
+    for arguments in pieces:
+        try:
+            results.append(run(**arguments))
+        except Exception as error:  # raised here, it would end the runs of other targets
+            told = ", ".join(f"{name} {value}" for name, value in arguments.items())
+            results.append(f"{told}: {type(error).__name__}: {error}")
+    return results
 
 
-def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> dict[str, str]:
+def one_after_the_other(pieces: list[dict]) -> list[list[dict]]:
+    """Put together the pieces that differ in their seed only: one program serves all of them."""
+
+    def alike(piece: dict) -> dict:
+        return {name: value for name, value in piece.items() if name != "seed"}
+
+    return [list(some) for _, some in itertools.groupby(pieces, alike)]
+
+
+def run_targets(
+    targets: list[Target], plan: Plan, jobs: int, output: Path, threads: int = 1
+) -> dict[str, str]:
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
@@ -57,7 +70,11 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
     from joblib import Parallel, delayed
 
     pieces = {target.name: target.pieces(plan) for target in targets}
-    queue = [delayed(run_piece)(t.run, piece) for t in targets for piece in pieces[t.name]]
+    queue = [
+        delayed(run_pieces)(target.run, some, threads)
+        for target in targets
+        for some in one_after_the_other(pieces[target.name])
+    ]
     jobs = min(jobs, len(queue) or 1)
     start, wrong = time.perf_counter(), {}
     with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(queue)) as made:
@@ -66,8 +83,8 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
             print(f"{target.name}: {target.title}, {expected} runs", flush=True)
             progress = keras.utils.Progbar(expected, unit_name="run") if expected else None
             results = []
-            for result in itertools.islice(made, expected):
-                results.append(result)
+            while len(results) < expected:
+                results += next(made)
                 progress.update(len(results), finalize=len(results) == expected)
             failed = [result for result in results if isinstance(result, str)]
             if failed:
@@ -82,52 +99,47 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
     return wrong
 
 
-def published_files(targets: list[Target], plan: Plan) -> None:
-    """Refuse a plan whose files are not there before anything is trained.
+def with_data(
+    plan: Plan, targets: list[Target], data_home: Path | None, offline: bool
+) -> tuple[Plan, list[str]]:
+    """Find the published files that the targets take; a quick plan does without some of them.
+
+    Returns
+    -------
+    plan : Plan
+        With the files.
+    told : list of str
+        A line on each file of a quick plan: where it comes from, or what stands in for it.
 
     Raises
     ------
     OSError
-        If a file is missing and cannot be downloaded.
+        If ``data_home`` is no folder, or a full plan's file is missing and not to be downloaded.
     ValueError
         If a file is not the published one.
     """
     from gaal import datasets
 
-    if plan.full and any(
-        "mnist" in piece and piece["mnist"] is None for t in targets for piece in t.pieces(plan)
-    ):
-        raise FileNotFoundError(
-            f"{plan.data_home / 'mnist.npz'} is not there; ALOCC's targets need it"
-        )
-    # WDBC is rebuilt where it is not there.
-    if plan.gaal_home is not None and any(target in GAAL for target in targets):
-        for name in datasets.PUBLISHED if plan.full else ("onecluster",):
-            datasets.load_dataset(name, data_home=plan.gaal_home, download=False)
-
-
-def download() -> Path:
-    """Fetch what --full needs into Keras's cache; return a folder that leads to all of it."""
-    from alocc.datasets import load_mnist
-    from gaal import datasets
-
-    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    folder = cache / "gaal-alocc"
-    (folder / "gaal").mkdir(parents=True, exist_ok=True)
-
-    def mnist() -> Path:
-        load_mnist()  # Keras checks and keeps the file
-        return cache / "datasets" / "mnist.npz"
-
-    wanted = {folder / "mnist.npz": mnist}
-    for name in datasets.PUBLISHED:
-        if name != "WDBC":  # rebuilt, equal to the file
-            wanted[folder / "gaal" / name] = lambda name=name: datasets.load_dataset(name).filename
-    for link, fetch in wanted.items():
-        if not link.exists():
-            link.unlink(missing_ok=True)  # one that leads nowhere any more
-            link.symlink_to(Path(fetch()).resolve())
-    return folder
+    if data_home is not None and not data_home.is_dir():
+        raise NotADirectoryError(f"--data-home {data_home} is no folder")
+    needs = dict.fromkeys(name for target in targets for name in target.needs)
+    if not plan.full:
+        found, told = {}, []
+        for name in needs:
+            found[name], line = sources.find(name, data_home, offline)
+            told.append(line)
+        onecluster = found.get("onecluster")
+        home = None if onecluster is None else onecluster.parent
+        return replace(plan, gaal_home=home, mnist=found.get("mnist")), told
+    # As if all were there, to learn which are asked for.
+    pieces = [p for t in targets for p in t.pieces(replace(plan, gaal_home=Path(), mnist=Path()))]
+    names = {p["name"] for p in pieces if "name" in p} | needs.keys()
+    names = [name for name in datasets.PUBLISHED if name in names]
+    if names:
+        plan = replace(plan, gaal_home=sources.everything(names, data_home, offline))
+    if "mnist" in needs or any("mnist" in piece for piece in pieces):
+        plan = replace(plan, mnist=sources.all_of_mnist(data_home, offline))
+    return plan, []
 
 
 @contextlib.contextmanager
@@ -154,14 +166,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="targets; all by default")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="small settings, no download (default)")
+    size.add_argument("--quick", action="store_true", help="small settings (default)")
     size.add_argument("--full", action="store_true", help="published data and settings")
-    parser.add_argument("--seeds", type=int, help="runs of each setting (3; 10 in --full)")
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="runs of each setting (10; some targets take fewer)"
+    )
+    parser.add_argument(
+        "--first-seed", type=int, default=0, metavar="N", help="seeds from N on (default: 0)"
+    )
     parser.add_argument(
         "--data-home",
         type=gaal_alocc.cli.path,
         help="folder of GAAL's published files, and of mnist.npz",
     )
+    parser.add_argument("--offline", action="store_true", help="download nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler that spreads the runs")
     parser.add_argument("--force", action="store_true", help="run finished targets again")
@@ -173,12 +191,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     unknown = [name for name in args.names if name not in TARGETS]
     if unknown:
         parser.error(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
-    for name in ("seeds", "jobs"):
+    for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1)):
         value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name} is {value}; expected at least 1")
-    if args.seeds is None:
-        args.seeds = 10 if args.full else 3
+        if value < least:
+            parser.error(f"--{name.replace('_', '-')} is {value}; expected at least {least}")
     return args
 
 
@@ -192,12 +208,11 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start = time.perf_counter()
     try:
-        data_home = args.data_home
-        if args.full and data_home is None:
-            data_home = download()
-        plan = Plan(args.full, args.seeds, data_home)
+        plan = Plan(args.full, args.seeds, args.first_seed)
         targets = [TARGETS[name] for name in args.names or TARGETS]
-        published_files(targets, plan)
+        plan, told = with_data(plan, targets, args.data_home, args.offline)
+        if told:
+            print(f"data: {'; '.join(told)}", flush=True)
         args.output.mkdir(parents=True, exist_ok=True)
         wanted = []
         for target in targets:

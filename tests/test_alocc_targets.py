@@ -24,7 +24,14 @@ from reproduction import (  # noqa: E402
 )
 from reproduction.target import Plan, sha256  # noqa: E402
 from reproduction.targets import ALOCC  # noqa: E402
-from reproduction.verdicts import CANNOT, DIFFERS, REPRODUCED  # noqa: E402
+from reproduction.verdicts import (  # noqa: E402
+    CANNOT,
+    DIFFERS,
+    FAILS,
+    HOLDS,
+    REPRODUCED,
+    STAND_IN,
+)
 
 QUICK = Plan(full=False, seeds=3)
 TARGETS = {target.name: target for target in ALOCC}
@@ -73,7 +80,7 @@ class MeanImage:
 def full(tmp_path):
     """A full plan, with a file that passes for MNIST as long as nobody reads images from it."""
     (tmp_path / "mnist.npz").write_bytes(b"MNIST")
-    return Plan(full=True, seeds=10, data_home=tmp_path)
+    return Plan(full=True, seeds=10, mnist=tmp_path / "mnist.npz")
 
 
 def verdict_on(outcome, start):
@@ -88,7 +95,7 @@ def check_shown(outcome):
     for comparison in outcome.comparisons:
         assert comparison.what
         assert comparison.ours
-        assert comparison.verdict in (REPRODUCED, DIFFERS, CANNOT)
+        assert comparison.verdict in verdicts.ORDER
         assert comparison.verdict != CANNOT or comparison.reason
     for figure in outcome.figures.values():
         assert any(ax.get_title() for ax in figure.axes)
@@ -120,7 +127,7 @@ def test_every_figure_has_its_target_and_few_runs():
     assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 2
     pieces = TARGETS["alocc-figure8"].pieces(Plan(full=True, seeds=10))
     assert {(p["digit"], p["seed"]) for p in pieces} == {
-        (d, s) for d in range(10) for s in (1, 2, 3)
+        (d, s) for d in range(10) for s in (0, 1, 2)
     }
 
 
@@ -171,7 +178,7 @@ def tutorial_run(seed=1):
     losses = np.full((5, 52), 0.12)
     losses[0, 0] = 1.1
     auc = {
-        score: alocc_tutorial.RERUNS[name][seed - 1]
+        score: alocc_tutorial.RERUNS[name][seed % 3]
         for score, name in alocc_tutorial.RERUN_NAMES.items()
     }
     return {
@@ -210,9 +217,11 @@ def sure_of_it(run):
 
 
 def test_a_tutorial_as_published_is_reproduced(full):
-    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in (1, 2, 3)])
+    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in range(10)])
     check_shown(outcome)
-    assert {c.verdict for c in outcome.comparisons} == {REPRODUCED}
+    assert {c.verdict for c in outcome.comparisons} == {REPRODUCED, HOLDS}
+    assert {c.of for c in outcome.comparisons} == {"MNIST"}
+    assert verdicts.overall(outcome.comparisons) == REPRODUCED
     assert outcome.data[0]["sha256"] == sha256(full.mnist)
 
 
@@ -220,29 +229,43 @@ def test_a_tutorial_as_published_is_reproduced(full):
     ("spoil", "start"),
     [
         (losses_stay_high, "reconstruction loss, first update"),
-        (losses_stay_high, "reconstruction loss, end of each epoch"),
+        (losses_stay_high, "reconstruction loss, end of epoch 5"),
         (another_epoch, "epoch chosen"),
         (coin, "AUC of reconstruction"),
         (coin, "AUC of D(x)"),
         (coin, "AUC of D(R(x))"),
         (samples_swapped, "reconstruction loss, sample 1"),
         (sure_of_it, "D(R(x)), sample 3"),
-        (samples_swapped, "sample with the lowest"),
+        (samples_swapped, "the sample of the trained digit"),
     ],
 )
 def test_a_bad_tutorial_differs(full, spoil, start):
-    runs = [tutorial_run(seed) for seed in (1, 2, 3)]
+    runs = [tutorial_run(seed) for seed in range(10)]
     for run in runs:
         spoil(run)
     outcome = alocc_tutorial.show_tutorial(full, runs)
-    assert verdict_on(outcome, start) == {DIFFERS}
+    assert verdict_on(outcome, start) <= {DIFFERS, FAILS}
     assert verdicts.overall(outcome.comparisons) == DIFFERS
+
+
+def test_three_runs_are_not_held_against_the_tutorials_single_one(full):
+    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in range(3)])
+    assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
+    assert verdict_on(outcome, "AUC of reconstruction") == {REPRODUCED}
+
+
+def test_a_quick_tutorial_takes_mnist_where_it_is_at_hand(tmp_path):
+    plan = Plan(full=False, seeds=10, mnist=tmp_path / "mnist.npz")
+    for name, target in TARGETS.items():
+        mnist = {piece["mnist"] for piece in target.pieces(plan) if "mnist" in piece}
+        assert mnist <= ({plan.mnist} if name == "alocc-tutorial" else {None}), name
+        assert target.needs == (("mnist",) if name == "alocc-tutorial" else ())
 
 
 def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
     outcome = alocc_tutorial.show_tutorial(QUICK, [tutorial_run()])
-    assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
-    assert verdict_on(outcome, "AUC of reconstruction, last") == {CANNOT}
+    assert verdict_on(outcome, "reconstruction loss") == {STAND_IN}
+    assert verdict_on(outcome, "AUC of reconstruction, last") == {STAND_IN}
     run = tutorial_run()
     coin(run)
     outcome = alocc_tutorial.show_tutorial(QUICK, [run])
@@ -267,14 +290,15 @@ def figure7_runs(d_rx):
     d_x = np.where(is_outlier, 0.5, 0.65) + np.linspace(-0.1, 0.1, 20)
     scores = {"d_x": d_x, "d_rx": d_rx}
     return [
-        {"fidelity": fidelity, "seed": 1, "is_outlier": is_outlier, **scores}
+        {"fidelity": fidelity, "seed": seed, "is_outlier": is_outlier, **scores}
         for fidelity in ("corrected", "published")
+        for seed in range(10)
     ]
 
 
 @pytest.mark.parametrize(
     ("d_rx", "verdict"),
-    [(np.linspace(0.9, 0.1, 20), REPRODUCED), (np.full(20, 0.5), DIFFERS)],
+    [(np.linspace(0.9, 0.1, 20), HOLDS), (np.full(20, 0.5), FAILS)],
     ids=["R sets apart", "D(R(x)) says nothing"],
 )
 def test_figure7_differs_where_r_does_not_set_apart(full, d_rx, verdict):
@@ -283,7 +307,7 @@ def test_figure7_differs_where_r_does_not_set_apart(full, d_rx, verdict):
     assert verdict_on(outcome, "inliers and outliers") == {verdict}
     assert verdict_on(outcome, "the scores") == {CANNOT}
     on_digits = alocc_figure7.show_figure7(QUICK, figure7_runs(d_rx))
-    assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
+    assert {c.verdict for c in on_digits.comparisons} == {CANNOT, STAND_IN}
 
 
 def figure8_run(spoiled="", by=0.0):
@@ -322,7 +346,7 @@ def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(full, score):
     assert comparison.reason
     assert comparison.difference == pytest.approx(-0.05)
     on_digits = alocc_figure8.show_figure8(QUICK, [figure8_run(score, 0.05)])
-    assert {c.verdict for c in on_digits.comparisons} == {CANNOT}
+    assert {c.verdict for c in on_digits.comparisons} == {STAND_IN}
 
 
 def test_figure8_differs_where_r_does_not_help(full):
@@ -346,31 +370,13 @@ def frames_run(scores):
 
 
 @pytest.mark.parametrize(
-    ("scores", "verdict"), [(-np.arange(20.0), CANNOT), (np.zeros(20), DIFFERS)]
+    ("scores", "verdict"), [(-np.arange(20.0), STAND_IN), (np.zeros(20), DIFFERS)]
 )
 def test_frames_are_not_compared_but_the_intruder_must_be_found(scores, verdict):
     outcome = alocc_frames.show_frames(QUICK, [frames_run(scores)])
     check_shown(outcome)
     assert verdict_on(outcome, "frame AUC") == {verdict}
     assert verdict_on(outcome, "frame EER") == {CANNOT}
-
-
-# ---------------------------------------------------------------------------------------
-# Rules and hashes
-
-
-def test_a_curve_is_judged_by_its_worst_point():
-    good = verdicts.curve_within("F1", [0.9, 0.8], [0.91, 0.78], 0.03)
-    assert (good.verdict, good.difference) == (REPRODUCED, pytest.approx(0.02))
-    bad = verdicts.curve_within("F1", [0.9, 0.7], [0.91, 0.78], 0.03)
-    assert (bad.verdict, bad.difference) == (DIFFERS, pytest.approx(-0.08))
-    assert verdicts.curve_within("F1", [np.nan, 0.8], [0.91, 0.78], 0.03).verdict == DIFFERS
-
-
-def test_a_stand_in_is_never_reproduced():
-    assert verdicts.stand_in("AUC", [0.95, 0.99], 0.9, "0.99", "other data").verdict == CANNOT
-    assert verdicts.stand_in("AUC", [0.5, 0.99], 0.9, "0.99", "other data").verdict == DIFFERS
-    assert verdicts.stand_in("AUC", [np.nan, 0.99], 0.9, "0.99", "other data").verdict == DIFFERS
 
 
 def test_the_hash_is_of_the_bytes(tmp_path):

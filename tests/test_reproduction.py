@@ -32,7 +32,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 QUICK = Plan(full=False, seeds=2)
 
 
-def flat(algorithm, parameters, seed=0, updates=6000):
+def flat(algorithm, parameters=None, seed=0, updates=6000):
     """Make a run in which nothing is learned."""
     columns = ["discriminator_loss", *(f"sub_generator{i}_loss" for i in range(2))]
     history = pd.DataFrame(0.69, index=range(updates), columns=[*columns, "generator_loss"])
@@ -40,7 +40,7 @@ def flat(algorithm, parameters, seed=0, updates=6000):
         "algorithm": algorithm,
         "name": "onecluster",
         "seed": seed,
-        "parameters": parameters,
+        "parameters": parameters or {},
         "history": history.assign(auc=0.6),
         "stop": updates // 3,
         "seconds": 1.0,
@@ -79,9 +79,10 @@ def small(name="small", run=piece):
 
 
 @pytest.fixture
-def reproduce(monkeypatch):
-    # Pieces that run in this process have no model to forget, and its rubbish takes seconds.
-    monkeypatch.setattr("keras.utils.clear_session", lambda: None)
+def reproduce(monkeypatch, tmp_path):
+    # No file is at hand, and none is asked for.
+    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     spec = importlib.util.spec_from_file_location("reproduce", SCRIPTS / "reproduce.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -107,7 +108,8 @@ def test_a_finished_target_is_kept_until_forced_or_asked_otherwise(
     assert (tmp_path / "small" / "result.json").stat().st_mtime_ns > first
     assert reproduce.main([*arguments[:-1], "2"]) == 0
     assert "small: kept" not in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "index.md", "small"]
+    stored = {"index.html", "index.md", "small"}
+    assert {path.name for path in tmp_path.iterdir()} - {"keras"} == stored
 
 
 def test_what_is_finished_survives_an_interrupt(reproduce, monkeypatch, tmp_path, capsys):
@@ -165,16 +167,21 @@ def test_what_an_earlier_version_left_is_made_anew(reproduce, monkeypatch, tmp_p
     arguments = ["--output", str(tmp_path), "--jobs", "1"]
     assert reproduce.main(arguments) == 0
     path = tmp_path / "small" / "result.json"
-    path.write_text(path.read_text().replace('"stand_in"', '"another"'))
+    path.write_text(path.read_text().replace('"adjusted"', '"another"'))
     assert reproduce.main(arguments) == 0
     assert "kept" not in capsys.readouterr().out
-    assert '"stand_in"' in path.read_text()
+    assert '"adjusted"' in path.read_text()
 
 
 def test_verdicts_are_counted():
     result = {"plan": {"full": False}, "seconds": 90}
-    judged = [{**result, "verdict": v} for v in (verdicts.DIFFERS, verdicts.REPRODUCED)]
+    kinds = verdicts.DIFFERS, verdicts.REPRODUCED
+    judged = [{**result, "verdict": v} for v in kinds]
     assert report.counts(judged) == "1 reproduced, 1 differs; --quick, 3 minutes in all"
+    more = [{**result, "verdict": v} for v in (*kinds, verdicts.STAND_IN, verdicts.UNTOLD)]
+    assert report.counts(more).startswith(
+        "1 reproduced, 1 differs, 1 cannot be told, 1 stand-in; --quick"
+    )
     assert report.counts([judged[0]] * 2) == "2 differ; --quick, 3 minutes in all"
 
 
@@ -201,7 +208,8 @@ def test_processes_give_what_one_process_gives(reproduce, monkeypatch, tmp_path)
     tables = []
     for jobs in ("1", "2"):
         output = tmp_path / jobs
-        assert reproduce.main(["--output", str(output), "--jobs", jobs]) == 0
+        arguments = ["--output", str(output), "--jobs", jobs, "--seeds", "3"]
+        assert reproduce.main(arguments) == 0
         tables.append([(output / n / "a-table.csv").read_text() for n in ("one", "two")])
     assert tables[0] == tables[1]
     assert tables[0][0] == tables[0][1] == "value,sum\n0,0.0\n1,0.0\n2,1.0\n3,3.0\n"
@@ -248,6 +256,7 @@ def test_unknown_targets_and_numbers_are_refused(reproduce, capsys):
     for arguments, message in [
         (["nothing"], "no target nothing; the targets are so-onecluster"),
         (["--seeds", "0"], "--seeds is 0; expected at least 1"),
+        (["--first-seed", "-1"], "--first-seed is -1; expected at least 0"),
         (["--jobs", "0"], "--jobs is 0; expected at least 1"),
     ]:
         with pytest.raises(SystemExit):
@@ -255,21 +264,22 @@ def test_unknown_targets_and_numbers_are_refused(reproduce, capsys):
         assert message in capsys.readouterr().err
 
 
-def test_a_missing_published_file_is_named_before_anything_runs(
-    reproduce, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+def test_a_folder_that_is_none_is_named_before_anything_runs(reproduce, tmp_path, capsys):
     arguments = ["--data-home", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]
     assert reproduce.main(arguments) == 2
-    assert "onecluster" in capsys.readouterr().err
+    assert "nowhere is no folder" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_run_asks_for_mnist_before_anything_runs(reproduce, tmp_path, capsys):
-    arguments = ["--full", "--data-home", str(tmp_path), "--output", str(tmp_path / "out")]
-    assert reproduce.main([*arguments, "alocc-figure6"]) == 2
-    assert "mnist.npz is not there" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("target", "missing"), [("alocc-figure6", "MNIST is not"), ("so-onecluster", "onecluster is")]
+)
+def test_a_full_run_asks_for_its_files_before_anything_runs(
+    target, missing, reproduce, tmp_path, capsys
+):
+    arguments = ["--full", "--offline", "--output", str(tmp_path / "out"), target]
+    assert reproduce.main(arguments) == 2
+    assert missing in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -282,25 +292,75 @@ def test_every_target_is_listed_with_its_source(reproduce, capsys):
         assert target.settings
 
 
-def test_a_plan_finds_the_published_files_in_one_folder(tmp_path):
-    assert Plan(True, 1).gaal_home is None
-    assert Plan(True, 1, tmp_path).gaal_home == tmp_path
-    assert Plan(True, 1, tmp_path).mnist is None
-    (tmp_path / "gaal").mkdir()
-    (tmp_path / "mnist.npz").touch()
-    assert Plan(True, 1, tmp_path).gaal_home == tmp_path / "gaal"
-    assert Plan(True, 1, tmp_path).mnist == tmp_path / "mnist.npz"
+def test_a_plan_takes_other_seeds_and_some_of_them():
+    plan = Plan(full=False, seeds=10, first_seed=40)
+    assert list(plan.all_seeds) == list(range(40, 50))
+    assert list(plan.some_seeds(3)) == [40, 41, 42]
+    for target in TARGETS.values():
+        seeds = {piece["seed"] for piece in target.pieces(plan)}
+        assert seeds <= set(plan.all_seeds), target.name
+
+
+def test_runs_that_differ_in_their_seed_only_follow_one_another_in_one_process(reproduce):
+    for name in ("so-onecluster", "datasets", "irrelevant-variables"):
+        pieces = TARGETS[name].pieces(Plan(full=True, seeds=10))
+        chunks = reproduce.one_after_the_other(pieces)
+        assert [piece for chunk in chunks for piece in chunk] == pieces
+        assert max(map(len, chunks)) == 10
+        for chunk in chunks:
+            rest = [{k: v for k, v in piece.items() if k != "seed"} for piece in chunk]
+            assert all(other == rest[0] for other in rest)
+
+
+def test_onecluster_is_judged_by_the_reruns_of_its_own_points_alone(monkeypatch):
+    made = gaal_data.load("onecluster", None)
+    assert sha256(made.data) == "f8ea8301d456e893530ee1deece2e5b94990ecb33c9d332e10cf2dde5ebea416"
+    assert onecluster.points_of(QUICK) == "make_onecluster(random_state=0)"
+    runs = [flat("SO-GAAL", seed=seed) for seed in range(10)]
+    (final, *_) = onecluster.judge_reruns(QUICK, "SO-GAAL", runs, "keras2.0.2")
+    reruns = onecluster.RERUNS["make_onecluster(random_state=0)"]["SO-GAAL"]["keras2.0.2"]
+    assert f"median {np.median(reruns['final_auc']):.4g}" in final.published
+    # Reruns with the wider kernels there are on the published points only.
+    assert onecluster.judge_reruns(QUICK, "SO-GAAL", runs, "keras2.2.4") == []
+    for comparison in TARGETS["so-onecluster"].show(QUICK, runs).comparisons:
+        assert comparison.of == "make_onecluster(random_state=0)"
+        of_figure = comparison.what.startswith("the figure's")
+        assert (comparison.verdict == verdicts.STAND_IN) == of_figure
+    # Any other points have none.
+    made.data = made.data + 1e-9
+    monkeypatch.setattr(onecluster, "load", lambda name, home: made)
+    assert onecluster.judge_reruns(QUICK, "SO-GAAL", runs, "keras2.0.2") == []
+    outcome = TARGETS["so-onecluster"].show(QUICK, runs)
+    assert verdicts.overall(outcome.comparisons) == verdicts.STAND_IN
+
+
+PUBLISHED_POINTS = "the published onecluster"
+
+
+@pytest.fixture
+def published_points(monkeypatch):
+    """Let the points at hand pass for the published ones."""
+    for name in TARGETS:
+        module = importlib.import_module(f"reproduction.{name.replace('-', '_')}")
+        for where in (module, onecluster):
+            for function, value in (
+                ("points_of", PUBLISHED_POINTS),
+                ("is_published", True),
+                ("stand_in", ""),
+            ):
+                if where is onecluster or (hasattr(where, function) and "alocc" not in name):
+                    monkeypatch.setattr(where, function, lambda plan, value=value: value)
 
 
 @pytest.mark.parametrize(
     "name", ["so-onecluster", "mo-onecluster", "post-figure4", "post-figure5", "post-figure6"]
 )
-def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
+def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name, published_points):
     algorithm = "MO-GAAL" if name.startswith("mo") else "SO-GAAL"
     runs = [
         flat(algorithm, {"stop_epochs": 1000, **variant}, seed)
         for variant in ({}, onecluster.UNDER_224)
-        for seed in range(2)
+        for seed in range(10)
     ]
     outcome = TARGETS[name].show(QUICK, runs)
     assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
@@ -309,9 +369,13 @@ def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
 
 
 def table_of(name, **values):
-    """Make the results of a target that keeps numbers only."""
-    base = {"seed": 0, "seconds": 1.0, "name": "onecluster"}
-    return [{**base, **dict(zip(values, row))} for row in zip(*values.values())]
+    """Make the results of a target that keeps numbers only, the same with ten seeds."""
+    base = {"seconds": 1.0, "name": "onecluster"}
+    return [
+        {**base, "seed": seed, **dict(zip(values, row))}
+        for seed in range(10)
+        for row in zip(*values.values())
+    ]
 
 
 BAD = {
@@ -376,27 +440,33 @@ def test_the_logarithms_are_those_of_the_post():
     assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
 
 
-def test_other_points_are_not_the_published_scatter(monkeypatch, tmp_path):
-    plan = dataclasses.replace(QUICK, data_home=tmp_path)
+def test_other_points_are_not_the_published_scatter(monkeypatch, published_points):
     data = gaal_data.load("onecluster", None)
     for module in (post_figure3, gaal_data):
         monkeypatch.setattr(module, "load", lambda name, home: data)
-    outcome = TARGETS["post-figure3"].show(plan, [])
+    outcome = TARGETS["post-figure3"].show(QUICK, [])
     assert verdicts.overall(outcome.comparisons) == verdicts.REPRODUCED
     data.data, data.target = data.data[:900] + 0.1, data.target[:900]
-    outcome = TARGETS["post-figure3"].show(plan, [])
+    outcome = TARGETS["post-figure3"].show(QUICK, [])
     assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
 
 
-def test_points_made_to_be_like_the_published_ones_are_not_judged():
-    outcome = TARGETS["post-figure3"].show(QUICK, [])
-    assert verdicts.overall(outcome.comparisons) == verdicts.CANNOT
-    runs = [flat("SO-GAAL", {"stop_epochs": 1000, "generator_bias": 1.0})]
-    said = report.summary(
-        [vars(c) for c in TARGETS["post-figure4"].show(QUICK, runs).comparisons],
-        TARGETS["post-figure4"].show(QUICK, runs).stand_in,
-    )
-    assert "hold on synthetic points like the published ones" in said
+def test_points_made_to_be_like_the_published_ones_are_said_once(
+    reproduce, monkeypatch, tmp_path, capsys
+):
+    runs = [flat("SO-GAAL", {"stop_epochs": 1000, "generator_bias": 1.0}, s) for s in range(10)]
+    for name in ("post-figure3", "post-figure4"):
+        outcome = TARGETS[name].show(QUICK, runs)
+        assert {c.verdict for c in outcome.comparisons} == {verdicts.STAND_IN}
+        assert "make_onecluster(random_state=0)" in outcome.stand_in
+    with_targets(monkeypatch, reproduce, TARGETS["post-figure3"])
+    assert reproduce.main(["--offline", "--output", str(tmp_path / "out")]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("data: make_onecluster(random_state=0) stands in")
+    assert "stands in" not in "".join(rest)
+    text = (tmp_path / "out" / "index.md").read_text()
+    assert "Stand-ins: make_onecluster(random_state=0) for the published onecluster (p" in text
+    assert text.count("for the published onecluster") == 1
 
 
 def test_small_pieces_of_gaal_run_and_show():
@@ -424,7 +494,7 @@ def test_small_pieces_of_gaal_run_and_show():
 def test_the_settings_of_the_figures_are_the_published_ones():
     assert gaal_runs.published_parameters("SO-GAAL", "onecluster") == {"stop_epochs": 1000}
     assert gaal_runs.published_parameters("MO-GAAL", "WDBC") == {"stop_epochs": 200, "k": 10}
-    full = Plan(full=True, seeds=10, data_home=Path("data"))
+    full = Plan(full=True, seeds=10, gaal_home=Path("data"))
     pieces = TARGETS["datasets"].pieces(full)
     assert len(pieces) == 12 * 2 * 10
     assert {piece["home"] for piece in pieces} == {"data"}

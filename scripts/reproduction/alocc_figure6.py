@@ -18,9 +18,11 @@ from reproduction.alocc_runs import (
     describe,
     load_images,
     mnist_of,
+    of_mnist,
     page_figure,
     short_run,
     spread,
+    stand_in,
 )
 from reproduction.target import Outcome, Plan, Target
 
@@ -94,11 +96,12 @@ def show_figure6(plan: Plan, results: list[dict]) -> Outcome:
         " epoch to epoch.",
     ]
     return Outcome(
-        comparisons,
+        of_mnist(comparisons, mnist_of(plan)),
         {"Figure 6": figure},
         {"How near R(x) is to x": table},
         notes,
         describe(mnist_of(plan)),
+        stand_in(mnist_of(plan)),
     )
 
 

@@ -23,6 +23,7 @@ from reproduction.alocc_runs import (
     page_figure,
     short_run,
     spread,
+    stand_in,
 )
 from reproduction.target import Outcome, Plan, Target
 
@@ -80,14 +81,13 @@ def show_figure7(plan: Plan, results: list[dict]) -> Outcome:
         ]
     )
     corrected = auc[auc["fidelity"] == "corrected"]
-    gain = float(np.median(corrected["D(R(x))"] - corrected["D(x)"]))
     mnist = mnist_of(plan)
-    claim = verdicts.holds(
+    claim = verdicts.ordered(
         f"inliers and outliers further apart by D(R(x)) than by D(x), digit {DIGIT}",
-        gain > 0,
-        f"AUC {gain:+.4f} (median of {len(corrected)})",
+        corrected["D(R(x))"],
+        corrected["D(x)"],
         "yes",
-        "the AUC of D(R(x)) less that of D(x), seed by seed: the median above 0",
+        "AUC of D(R(x)) less that of D(x)",
     )
     scores = verdicts.cannot(
         "the scores themselves",
@@ -111,7 +111,7 @@ def show_figure7(plan: Plan, results: list[dict]) -> Outcome:
     ]
     table = auc.assign(**{name: auc[name].map("{:.4f}".format) for name in ("D(x)", "D(R(x))")})
     comparisons = [*of_mnist([claim], mnist), scores]
-    return Outcome(comparisons, figures, {"AUC": table}, notes, describe(mnist))
+    return Outcome(comparisons, figures, {"AUC": table}, notes, describe(mnist), stand_in(mnist))
 
 
 TARGET = Target(

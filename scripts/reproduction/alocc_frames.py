@@ -66,7 +66,6 @@ def show_frames(plan: Plan, results: list[dict]) -> Outcome:
             measures.loc[["reconstruction"], "auc"].to_numpy(),
             0.9,
             "none",
-            OTHER_DATA,
         )
     ]
     for score, name in (("d_rx", "D(R(X))"), ("d_x", "D(X)")):

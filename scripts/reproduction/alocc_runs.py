@@ -7,7 +7,6 @@ MNIST then stands beside our numbers without being held against them.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +25,6 @@ SCORES = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 EARLY_STOP = 2560  # images of a digit, 20 updates: what docs/alocc_mnist.md settles on
 MAX_SEEDS = 3  # a run takes minutes: no more, however many are asked for
 MINE = f"at most {MAX_SEEDS} seeds, one in a quick run"
-STAND_IN = "scikit-learn's digits stand in for MNIST"
 ON_DIGITS = "in a quick run scikit-learn's digits, batches of 32"
 
 
@@ -37,7 +35,7 @@ def mnist_of(plan: Plan) -> Path | None:
 
 def seeds_of(plan: Plan) -> range:
     """List the seeds: one in a quick run."""
-    return range(1, 1 + (min(plan.seeds, MAX_SEEDS) if plan.full else 1))
+    return plan.some_seeds(MAX_SEEDS if plan.full else 1)
 
 
 def a_run_a_seed(plan: Plan) -> list[dict]:
@@ -62,13 +60,15 @@ def describe(mnist: Path | None) -> list[dict[str, str]]:
 
 
 def of_mnist(comparisons: list[Comparison], mnist: Path | None) -> list[Comparison]:
-    """Take back the verdicts on other data than those that the published numbers are of."""
-    if mnist is not None:
-        return comparisons
-    return [
-        replace(c, rule="none", verdict=verdicts.CANNOT, difference=math.nan, reason=STAND_IN)
-        for c in comparisons
-    ]
+    """Judge comparisons with what is published of MNIST, which other images cannot be held to."""
+    if mnist is None:
+        return verdicts.of("digits", verdicts.as_stand_in(comparisons))
+    return verdicts.of("MNIST", verdicts.together(comparisons))
+
+
+def stand_in(mnist: Path | None) -> str:
+    """Say what stands in for MNIST; nothing where it is at hand."""
+    return "" if mnist is not None else "scikit-learn's digits for MNIST"
 
 
 def because(comparison: Comparison, reason: str) -> Comparison:

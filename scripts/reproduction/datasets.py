@@ -36,7 +36,7 @@ def datasets_pieces(plan: Plan) -> list[dict]:
         }
         for name in datasets_of(plan)
         for algorithm in ALGORITHMS
-        for seed in range(plan.seeds if plan.full else min(plan.seeds, 2))
+        for seed in plan.all_seeds
     ]
 
 
@@ -56,14 +56,15 @@ def show_datasets(plan: Plan, runs: list[dict]) -> Outcome:
         }
     )
     means = frame.groupby(["name", "algorithm"], sort=False)["end"].mean().unstack()
-    better = means["MO-GAAL"] >= means["SO-GAAL"] - 0.005
+    # Pairs are sets; where there is one, its seeds.
+    pairs = means if len(means) > 1 else frame.pivot_table("end", "seed", "algorithm", sort=False)
     compared = [
-        verdicts.holds(
-            "MO-GAAL ends at least as well as SO-GAAL",
-            better.mean() > 0.5,
-            f"on {better.sum()} of {len(better)} sets",
+        verdicts.ordered(
+            "MO-GAAL ends with a higher AUC than SO-GAAL",
+            pairs["MO-GAAL"],
+            pairs["SO-GAAL"],
             "MO-GAAL is the better of the two in the majority of cases (abstract, section 4)",
-            "mean final AUC not more than 0.005 lower, on more than half of the sets",
+            f"MO-GAAL's less SO-GAAL's, {'set by set' if len(means) > 1 else 'seed by seed'}",
         ),
         verdicts.cannot(
             "AUC set by set",
@@ -84,8 +85,9 @@ def show_datasets(plan: Plan, runs: list[dict]) -> Outcome:
     ax.grid(axis="x", alpha=0.3)
     ax.legend(fontsize="small")
     home = home_of(plan)
+    of = means.index[0] if len(means) == 1 else f"{len(means)} published sets"
     return Outcome(
-        compared,
+        verdicts.of(of, verdicts.together(compared)),
         {"AUC with the published parameters": figure},
         {"Mean and standard deviation over seeds": table},
         ["The AUC is of the training data, as published; labels are used for nothing else."],

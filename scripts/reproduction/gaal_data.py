@@ -26,11 +26,6 @@ def describe(name: str, home: str | None) -> dict[str, str]:
     return {"name": name, "source": " ".join(data.source.split()), "sha256": sha256(data.data)}
 
 
-def look_alike(plan: Plan) -> str:
-    """Say what the curves are of where onecluster's file is not at hand."""
-    return "" if plan.gaal_home is not None else "on synthetic points like the published ones"
-
-
 def home_of(plan: Plan) -> str | None:
     """Give the folder of the published files as a string, which travels to other processes."""
     return None if plan.gaal_home is None else str(plan.gaal_home)

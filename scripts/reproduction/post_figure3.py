@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from reproduction import verdicts
 from reproduction.gaal_data import describe, home_of, load
+from reproduction.onecluster import judged, stand_in
 from reproduction.target import Outcome, Plan, Target, never, nothing
 
 
@@ -17,22 +18,18 @@ def show_post_scatter(plan: Plan, runs: list[dict]) -> Outcome:
     figure = Figure(figsize=(5, 5), layout="constrained")
     plots.plot_scatter(data.data, data.target, figure.subplots()).set_title("onecluster")
     centre = data.data[data.target == 0].mean(axis=0)
-    home = home_of(plan)
-    sources = [describe("onecluster", home)]
-    if home is None:
-        counted = f"{len(data.data)} points, {data.target.sum()} of them outliers"
-        return Outcome(
-            [verdicts.cannot("the points", counted, "a synthetic look-alike, made to be like it")],
-            {"Figure 3 of the post": figure},
-            data=sources,
-        )
     compared = [
         verdicts.within("points", len(data.data), 1000, 0),
         verdicts.within("outliers", int(data.target.sum()), 20, 0),
         verdicts.within("centre of the cluster, x1", float(centre[0]), 0.5, 0.02),
         verdicts.within("centre of the cluster, x2", float(centre[1]), 0.5, 0.02),
     ]
-    return Outcome(compared, {"Figure 3 of the post": figure}, data=sources)
+    return Outcome(
+        judged(plan, [], compared),
+        {"Figure 3 of the post": figure},
+        data=[describe("onecluster", home_of(plan))],
+        stand_in=stand_in(plan),
+    )
 
 
 TARGET = Target(
@@ -43,4 +40,5 @@ TARGET = Target(
     nothing,
     never,
     show_post_scatter,
+    needs=("onecluster",),
 )

@@ -15,4 +15,5 @@ TARGET = Target(
     post_pieces(1.0),
     train,
     show_post(1.0, 4),
+    needs=("onecluster",),
 )

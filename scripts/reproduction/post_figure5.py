@@ -14,4 +14,5 @@ TARGET = Target(
     post_pieces(1e-5),
     train,
     show_post(1e-5, 5),
+    needs=("onecluster",),
 )

@@ -35,10 +35,23 @@ PROTOCOL = (
     " for nothing else. It does not tell how the detector does on new data."
 )
 RULES = (
-    "Each comparison names its rule; the verdict on a target is the worst of its comparisons. Where"
-    " there is no published number, or not of the same data, it says so."
+    "Each comparison names its rule; the verdict on a target is the worst of its comparisons. The"
+    " tests of a target are judged together, the more the stricter: a faithful program fails them"
+    f" with a chance of {verdicts.LEVEL:.0%} at most (p-values adjusted as Benjamini and Hochberg"
+    f" do, those of statements of order as Bonferroni; below {verdicts.LEVEL:g} is different). A"
+    " statement of order holds, does not hold, or cannot be told. Numbers of data that stand in"
+    " for the published ones are judged only where the published program was run on the same"
+    " points."
 )
-MARKS = {verdicts.REPRODUCED: "good", verdicts.DIFFERS: "bad", verdicts.CANNOT: "open"}
+MARKS = {
+    verdicts.REPRODUCED: "good",
+    verdicts.HOLDS: "good",
+    verdicts.DIFFERS: "bad",
+    verdicts.FAILS: "bad",
+    verdicts.UNTOLD: "open",
+    verdicts.STAND_IN: "open",
+    verdicts.CANNOT: "open",
+}
 
 
 def versions() -> dict[str, str]:
@@ -52,6 +65,7 @@ def identity(plan: Plan) -> dict:
     return {
         "full": plan.full,
         "seeds": plan.seeds,
+        "first seed": plan.first_seed,
         "published files": plan.gaal_home is not None,
         "MNIST": plan.mnist is not None,
     }
@@ -60,8 +74,11 @@ def identity(plan: Plan) -> dict:
 def command(target: Target, plan: Plan) -> str:
     """Write the command that makes this target alone, anywhere."""
     words = ["python scripts/reproduce.py", target.name, "--full" if plan.full else "--quick"]
-    words += ["--seeds", str(plan.seeds), "--force"]
-    if plan.data_home is not None and not plan.full:
+    words += ["--seeds", str(plan.seeds)]
+    if plan.first_seed:
+        words += ["--first-seed", str(plan.first_seed)]
+    words += ["--force"]
+    if plan.full or plan.gaal_home is not None:
         words += ["--data-home", "DATA"]
     return " ".join(words)
 
@@ -85,9 +102,9 @@ def read(folder: Path) -> dict | None:
         result = json.loads((folder / "result.json").read_text())
     except FileNotFoundError:
         return None
-    if not result.keys() >= {"seeds", "stand_in"}:  # of an earlier version
+    if not all("adjusted" in c for c in result["comparisons"]):  # of an earlier version
         return None
-    return {**result, "summary": summary(result["comparisons"], result["stand_in"])}
+    return {**result, "summary": summary(result["comparisons"])}
 
 
 def store(
@@ -160,13 +177,15 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def summary(comparisons: list[dict], stand_in: str = "") -> str:
+def summary(comparisons: list[dict]) -> str:
     """Say in a line how many comparisons hold, and the first that does not, or the first."""
-    judged = [c for c in comparisons if c["verdict"] != verdicts.CANNOT]
-    wrong = [c for c in judged if c["verdict"] == verdicts.DIFFERS]
-    held = f"{len(judged) - len(wrong)} of {len(judged)} hold {stand_in}".rstrip()
-    count = f"{held}; " if judged else ""
-    shown = (wrong or comparisons)[0]
+    judged = [c for c in comparisons if c["verdict"] not in (verdicts.CANNOT, verdicts.STAND_IN)]
+    good = [c for c in judged if MARKS[c["verdict"]] == "good"]
+    wrong = [c for c in judged if c not in good]
+    count = f"{len(good)} of {len(judged)} hold; " if judged else ""
+    shown = (sorted(wrong, key=lambda c: list(verdicts.ORDER).index(c["verdict"])) or comparisons)[
+        0
+    ]
     beside = f", published {shown['published']}" if wrong else ""
     return f"{count}{shown['what']}: {shown['ours']}{beside}"
 
@@ -198,17 +217,25 @@ def comparison_rows(result: dict) -> list[list[str]]:
     return [
         [
             c["what"],
+            c["of"],
             c["ours"],
             c["published"],
             "" if c["difference"] is None else f"{c['difference']:+.3g}",
-            c["reason"] or c["rule"],
+            rule_of(c),
             c["verdict"],
         ]
         for c in result["comparisons"]
     ]
 
 
-COMPARED = ["", "ours", "published", "difference", "rule", "verdict"]
+def rule_of(comparison: dict) -> str:
+    """Write the rule of a comparison and the p of a test, or why there is none."""
+    if comparison["reason"] or comparison["outcomes"] is None:
+        return comparison["reason"] or comparison["rule"]
+    return f"{comparison['rule']}: p {comparison['p']:.2g}, adjusted {comparison['adjusted']:.2g}"
+
+
+COMPARED = ["", "of", "ours", "published", "difference", "rule", "verdict"]
 
 
 def facts(result: dict) -> list[tuple[str, str]]:
@@ -240,11 +267,21 @@ def counts(results: list[dict]) -> str:
     """Count the verdicts."""
     found = [result["verdict"] for result in results]
     plural = {verdicts.DIFFERS: "differ"}
-    told = [f"{n} {v if n == 1 else plural.get(v, v)}" for v in MARKS if (n := found.count(v))]
+    order = dict.fromkeys((verdicts.REPRODUCED, verdicts.DIFFERS, *MARKS))
+    told = [f"{n} {v if n == 1 else plural.get(v, v)}" for v in order if (n := found.count(v))]
     full = sum(result["plan"]["full"] for result in results)
     plans = {0: "--quick", len(results): "--full"}.get(full, f"--full in {full} of {len(results)}")
     minutes = sum(result["seconds"] for result in results) / 60
     return f"{', '.join(told)}; {plans}, {minutes:.0f} minutes in all"
+
+
+def stand_ins(results: list[dict]) -> str:
+    """Say what stands in for published data, once for all targets."""
+    told = {}
+    for result in results:
+        if result["stand_in"]:
+            told.setdefault(result["stand_in"], []).append(result["name"])
+    return "; ".join(f"{what} ({', '.join(names)})" for what, names in told.items())
 
 
 # --- Markdown ------------------------------------------------------------------------------------
@@ -259,6 +296,8 @@ def text_table(header: list[str], rows: list[list[str]]) -> list[str]:
 def text_of(results: list[dict], output: Path) -> str:
     """Lay all results out as Markdown."""
     lines = ["# GAAL and ALOCC: the published figures and tables", "", f"{counts(results)}.", ""]
+    if told := stand_ins(results):
+        lines += [f"Stand-ins: {told}.", ""]
     lines += text_table(
         ["target", "verdict", "what came out"],
         [[f"[{r['title']}](#{r['name']})", r["verdict"], r["summary"]] for r in results],
@@ -392,6 +431,7 @@ def page(results: list[dict], output: Path) -> str:
 <body>
 <h1>GAAL and ALOCC: the published figures and tables</h1>
 <p>{counts(results)}.</p>
+{f"<p>Stand-ins: {html.escape(told)}.</p>" if (told := stand_ins(results)) else ""}
 <table class="top"><thead><tr><th>target</th><th>verdict</th><th>what came out</th></tr></thead>
 <tbody>{rows}</tbody></table>
 <p class="small">{PROTOCOL}</p>

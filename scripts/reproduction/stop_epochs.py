@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,8 @@ from reproduction.target import Outcome, Plan, Target
 
 def stopping_pieces(plan: Plan) -> list[dict]:
     """Give the data sets and algorithms, trained without stopping."""
-    few = 3 if plan.full else 1
-    return [piece for piece in datasets_pieces(plan) if piece["seed"] < few]
+    few = plan.some_seeds(3) if plan.full else plan.all_seeds
+    return [piece for piece in datasets_pieces(plan) if piece["seed"] in few]
 
 
 def unstopped(parameters: dict, **arguments) -> dict:
@@ -86,14 +87,17 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
     table = pd.DataFrame(rows)
     table["ratio"] = table["suggested (median)"] / table["published"]
     compared = [
-        verdicts.holds(
-            f"stop_epochs of {row['algorithm']} on {row['data']}",
-            0.5 <= row["ratio"] <= 2,
-            "none: the loss does not rise and fall"
-            if math.isnan(row["ratio"])
-            else f"{row['suggested (median)']:.0f}",
-            str(row["published"]),
-            "the median suggestion between half and twice the published one",
+        replace(
+            verdicts.holds(
+                f"stop_epochs of {row['algorithm']} on {row['data']}",
+                0.5 <= row["ratio"] <= 2,
+                "none: the loss does not rise and fall"
+                if math.isnan(row["ratio"])
+                else f"{row['suggested (median)']:.0f}",
+                str(row["published"]),
+                "the median suggestion between half and twice the published one",
+            ),
+            of=row["data"],
         )
         for row in table.to_dict("records")
     ]

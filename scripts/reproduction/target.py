@@ -16,29 +16,27 @@ from reproduction.verdicts import Comparison
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run of scripts/reproduce.py is asked for.
+    """What one run of scripts/reproduce.py is asked for, and the published files it has.
 
-    ``data_home`` is a folder with GAAL's published files (in it or in its folder ``gaal``) and
-    ``mnist.npz``, or None: what needs a download is then replaced by what scikit-learn ships.
+    ``gaal_home`` is the folder of GAAL's published files, all twelve in a full plan and at least
+    onecluster in a quick one, and ``mnist`` the file of MNIST; None where there are none, and
+    something else stands in for them.
     """
 
     full: bool
     seeds: int
-    data_home: Path | None = None
+    first_seed: int = 0
+    gaal_home: Path | None = None
+    mnist: Path | None = None
 
     @property
-    def gaal_home(self) -> Path | None:
-        """The folder of GAAL's twelve files."""
-        if self.data_home is None:
-            return None
-        inner = self.data_home / "gaal"
-        return inner if inner.is_dir() else self.data_home
+    def all_seeds(self) -> range:
+        """List the seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
-    @property
-    def mnist(self) -> Path | None:
-        """The file of MNIST, if it is there."""
-        path = None if self.data_home is None else self.data_home / "mnist.npz"
-        return path if path is not None and path.exists() else None
+    def some_seeds(self, most: int) -> range:
+        """List the first of the seeds, no more than ``most``."""
+        return self.all_seeds[:most]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Outcome:
 
     ``figures`` and ``tables`` by their titles, in the order of showing; ``data`` has the name,
     the source and the SHA-256 of each data set (of the file, or of the bytes of the rebuilt
-    array). ``stand_in`` says what the numbers are of where that is not what was published.
+    array). ``stand_in`` says what stands in for which published data, if anything does.
     """
 
     comparisons: list[Comparison]
@@ -65,6 +63,8 @@ class Target:
     ``pieces`` names the independent runs as keyword arguments of ``run``, small and picklable;
     ``run`` makes one of them in a process of its own and returns what ``show`` needs, picklable
     and no network in it; ``show`` gets the plan and all results, in the order of the pieces.
+    Pieces that differ in their seed only are run one after the other by one process. ``needs``
+    names the published files that a quick run takes where they can be had: "onecluster", "mnist".
     """
 
     name: str
@@ -74,6 +74,7 @@ class Target:
     pieces: Callable[[Plan], list[dict]]
     run: Callable[..., dict]
     show: Callable[[Plan, list[dict]], Outcome]
+    needs: tuple[str, ...] = ()
 
 
 def nothing(plan: Plan) -> list[dict]:

@@ -200,9 +200,24 @@ def _add_training(
     )
     network.add_argument(
         "--select_epoch",
-        choices=("min_reconstruction", "last", "auto"),
+        choices=("min_reconstruction", "last", "mean", "auto"),
         default="auto",
-        help="the epoch to use; auto: the former, and the latter as the authors",
+        help="the epoch to use, or the mean of all from --first_epoch on; auto: the first, and the"
+        " last epoch as the authors",
+    )
+    network.add_argument("--first_epoch", type=int, default=5, help="of that mean, from 0")
+    network.add_argument(
+        "--statistics",
+        choices=("moving", "train_batch", "batch"),
+        default="moving",
+        help="what R and D normalise with when they score: moving statistics, those of a batch of"
+        " training images, or of the scored images",
+    )
+    network.add_argument(
+        "--orientation",
+        choices=("raw", "training"),
+        default="raw",
+        help="sign of D's scores: as published, or that with which training images score high",
     )
     network.add_argument(
         "--contamination",
@@ -367,7 +382,7 @@ def _distribute(args: argparse.Namespace) -> bool:
 def _params(args: argparse.Namespace) -> dict:
     """Give the detector's parameters that are options."""
     names = "batch_size r_alpha noise_sigma learning_rate clipvalue decay gf_dim df_dim decoder"
-    names += " fidelity score select_epoch contamination"
+    names += " fidelity score select_epoch first_epoch statistics orientation contamination"
     return {"epochs": args.epoch, **{name: getattr(args, name) for name in names.split()}}
 
 

@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 import keras
 import numpy as np
 import pandas as pd
+import scipy.special
 import tensorflow as tf
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
@@ -33,6 +34,9 @@ from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, w
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
 SCORES = ("reconstruction", "d_x", "d_rx")
+STATISTICS = ("moving", "train_batch", "batch")
+REFERENCES = 1000  # training images that scores are held against
+REFERENCE_PIXELS = 2**23  # but no more than of these, or a batch
 _PORT = {
     "epochs": 5,
     "clipvalue": 1.0,
@@ -141,9 +145,23 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         are not those it was trained with: as published it ranks the images of the MNIST test
         set with an AUC that swings between 0.1 and 0.85 from one epoch and seed to the next,
         where the reconstruction error mostly stays above 0.95. It may be set after ``fit``.
-    select_epoch : {"min_reconstruction", "last", "auto"}, default="auto"
+    select_epoch : {"min_reconstruction", "last", "mean", "auto"}, default="auto"
         Whose weights are used: the epoch's with the least mean reconstruction loss, or the
-        last one's. "auto" is the former, and the latter as the authors.
+        last one's. "auto" is the former, and the latter as the authors. "mean": those of every
+        epoch from ``first_epoch`` on. Their scores, each less its mean and divided by its
+        standard deviation over training images, are averaged; R reconstructs as after the last.
+    first_epoch : int, default=5
+        The first epoch, from 0, that counts for "mean".
+    statistics : {"moving", "train_batch", "batch"}, default="moving"
+        What R and D normalise with where they score. "moving": the moving statistics.
+        "train_batch": those that a batch of training images has in every layer. "batch": those
+        of the scored images, ``batch_size`` of them at least at a time, as in the authors' test
+        program. There an image's score depends on its neighbours, and fewer images than
+        ``batch_size`` are refused.
+    orientation : {"raw", "training"}, default="raw"
+        The sign of D's scores. "raw" is as published. "training": D's logit times the sign of
+        its mean over training images. As the authors train, D answers to inliers with a strong
+        logit whose sign changes by chance from epoch to epoch, and to outliers with less of it.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Where ``offset_`` lies. A float: so many of the training images are outliers.
         "auto": for D's probability, an outlier is what D gives less than 0.5; for its logit
@@ -180,7 +198,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         The epoch in use, from 0.
     epoch_weights_ : list of dict
         The weights after every epoch, ``{"R": [...], "D": [...]}``, for :meth:`use_epoch`.
-        Empty in a loaded detector.
+        Empty in a loaded detector, but for those that "mean" needs.
+    calibrations_ : list of dict
+        For every epoch in use what of training images its scores are held against: epoch,
+        statistics, and by score sign, mean and deviation.
     offsets_ : dict of str to float
         For each score: below it are outliers.
     offset_ : float
@@ -215,7 +236,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         "decoder": [StrOptions({"auto", *networks.DECODERS})],
         "fidelity": [StrOptions(set(networks.FIDELITIES))],
         "score": [StrOptions(set(SCORES))],
-        "select_epoch": [StrOptions({"auto", "min_reconstruction", "last"})],
+        "select_epoch": [StrOptions({"auto", "min_reconstruction", "last", "mean"})],
+        "first_epoch": [Interval(Integral, 0, None, closed="left")],
+        "statistics": [StrOptions(set(STATISTICS))],
+        "orientation": [StrOptions({"raw", "training"})],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
@@ -239,6 +263,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         fidelity="published",
         score="reconstruction",
         select_epoch="auto",
+        first_epoch=5,
+        statistics="moving",
+        orientation="raw",
         contamination="auto",
         steps_per_execution="auto",
         strategy=None,
@@ -258,6 +285,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         self.fidelity = fidelity
         self.score = score
         self.select_epoch = select_epoch
+        self.first_epoch = first_epoch
+        self.statistics = statistics
+        self.orientation = orientation
         self.contamination = contamination
         self.steps_per_execution = steps_per_execution
         self.strategy = strategy
@@ -355,6 +385,11 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
                 " would be full. Expected more images, or a smaller batch_size."
             )
+        if self.select_epoch == "mean" and self.first_epoch >= self._setting("epochs"):
+            raise ValueError(
+                f"first_epoch is {self.first_epoch} with select_epoch='mean', and epochs is"
+                f" {self._setting('epochs')}: no epoch would count. Expected less."
+            )
         distribution.check_snapshots(checkpoint_dir)
         distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
         X = _pixels(X)
@@ -368,7 +403,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             seed=seed,
             every=checkpoint_every,
             resume=resume,
-            free=("contamination", "score", "select_epoch", "strategy"),
+            free=(
+                *("contamination", "score", "select_epoch", "first_epoch"),
+                *("statistics", "orientation", "strategy"),
+            ),
         )
         if checkpoints is not None:
             seed = checkpoints.seed
@@ -437,11 +475,17 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         self.image_shape_ = image_shape
         self.history_ = history
         self.epoch_weights_ = epoch_weights
-        epoch = len(epoch_weights) - 1
-        if self._setting("select_epoch") == "min_reconstruction":
+        few = min(REFERENCES, REFERENCE_PIXELS // (image_shape[0] * image_shape[1]))
+        few = max(few, self.batch_size)
+        self._references = X[:: max(1, len(X) // few)][:few].copy()
+        last = len(epoch_weights) - 1
+        how = self._setting("select_epoch")
+        if how == "min_reconstruction":
             loss = history.groupby("epoch")["g_loss_reconstruction"].mean()
-            epoch = int(loss.fillna(np.inf).idxmin())
-        return self.use_epoch(epoch, X)
+            return self.use_epoch(int(loss.fillna(np.inf).idxmin()), X)
+        if how == "mean":  # callbacks may have ended it before first_epoch
+            return self._use_epochs(range(min(self.first_epoch, last), last + 1), X)
+        return self.use_epoch(last, X)
 
     def use_epoch(self, epoch: int, X) -> Self:
         """Take the weights of another epoch.
@@ -463,20 +507,87 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             If the weights of such an epoch are not there: they are not saved.
         """
         check_is_fitted(self)
-        if not 0 <= epoch < len(self.epoch_weights_):
+        # A loaded detector has at most what it scores with, and not the training images.
+        kept = len(self.epoch_weights_) if hasattr(self, "_references") else 0
+        if not 0 <= epoch < kept:
             raise ValueError(
-                f"epoch={epoch}; the weights of {len(self.epoch_weights_)} epochs are kept,"
-                " counted from 0."
+                f"epoch={epoch}; the weights of {kept} epochs are kept, counted from 0."
             )
-        for name, weights in self.epoch_weights_[epoch].items():
-            getattr(self, MODELS[name]).set_weights(weights)
+        return self._use_epochs([epoch], X)
+
+    def _use_epochs(self, epochs: Iterable[int], X) -> Self:
+        self.calibrations_ = []
+        for epoch in epochs:
+            self._set_weights(epoch)
+            self.calibrations_.append({"epoch": epoch, **self._calibrate()})
         self.epoch_ = epoch
         self.offsets_ = {score: self._find_offset(score, X) for score in SCORES}
         return self
 
+    def _set_weights(self, epoch: int) -> None:
+        for name, weights in self.epoch_weights_[epoch].items():
+            getattr(self, MODELS[name]).set_weights(weights)
+
+    def _calibrate(self) -> dict:
+        """Find what scores by the present weights are held against; no labels are needed."""
+        batch = self._references[: self.batch_size]
+        rx, of_r = networks.normalized_by_batch(self.generator_, batch)
+        statistics = {
+            "R": of_r,
+            "d_x": networks.normalized_by_batch(self.discriminator_, batch)[1],
+            "d_rx": networks.normalized_by_batch(self.discriminator_, rx)[1],
+        }
+        calibration = {
+            "statistics": {
+                name: [[part.numpy().tolist() for part in pair] for pair in pairs]
+                for name, pairs in statistics.items()
+            },
+            "sign": dict.fromkeys(SCORES, 1),
+        }
+        scores = {
+            score: self._by_block(
+                self._references, lambda x, score=score: self._scores(x, score, calibration)
+            )
+            for score in SCORES
+        }
+        if self.orientation == "training":
+            for score in ("d_x", "d_rx"):
+                logits = scores[score]
+                if self._probability:
+                    eps = keras.config.epsilon()
+                    logits = scipy.special.logit(np.clip(logits, eps, 1 - eps))
+                if np.mean(logits) < 0:
+                    calibration["sign"][score] = -1
+                    scores[score] = (1 if self._probability else 0) - scores[score]
+        means = {score: float(np.mean(values)) for score, values in scores.items()}
+        deviations = {score: float(np.std(values)) for score, values in scores.items()}
+        return {**calibration, "mean": means, "deviation": deviations}
+
+    @property
+    def _probability(self) -> bool:
+        return networks.FIDELITIES[self.fidelity_].validity_activation == "sigmoid"
+
+    def _scores(self, x: np.ndarray, score: str, calibration: dict) -> np.ndarray:
+        """Scores of some images by the present weights, oriented."""
+
+        def run(model: keras.Model, images, of: str):
+            if self.statistics == "moving":
+                return model(images, training=False)
+            kept = calibration["statistics"][of] if self.statistics == "train_batch" else None
+            return networks.normalized_by_batch(model, images, kept)[0]
+
+        seen = x if score == "d_x" else run(self.generator_, x, "R")
+        if score == "reconstruction":
+            images = networks.FIDELITIES[self.fidelity_].as_images(seen.numpy())
+            return -np.mean((x - images) ** 2, axis=(1, 2, 3), dtype=np.float64)
+        validity = run(self.discriminator_, seen, score).numpy().ravel().astype(np.float64)
+        if calibration["sign"][score] > 0:
+            return validity
+        return 1 - validity if self._probability else -validity
+
     def _find_offset(self, score: str, X) -> float:
-        probability = networks.FIDELITIES[self.fidelity_].validity_activation == "sigmoid"
-        if self.contamination == "auto" and score != "reconstruction" and probability:
+        fixed = self._probability and score != "reconstruction" and len(self.calibrations_) == 1
+        if self.contamination == "auto" and fixed:
             return 0.5
         scores = self.score_samples(X, score)
         if self.contamination != "auto":
@@ -502,7 +613,16 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 f" on {self.image_shape_}."
             )
         step = max(1, BLOCK_PIXELS // (X.shape[1] * X.shape[2]))
-        return np.concatenate([function(_pixels(X[i : i + step])) for i in range(0, len(X), step)])
+        ends = [*range(step, len(X), step), len(X)]
+        if self.statistics == "batch":
+            if len(X) < self.batch_size:
+                raise ValueError(
+                    f"X has {len(X)} images; with statistics='batch' they are normalised by their"
+                    f" own statistics, batch_size={self.batch_size} at least at a time. Expected"
+                    " more images, or other statistics."
+                )
+            ends = [*range(self.batch_size, len(X) - self.batch_size + 1, self.batch_size), len(X)]
+        return np.concatenate([function(_pixels(X[i:end])) for i, end in zip([0, *ends], ends)])
 
     def reconstruct(self, X) -> np.ndarray:
         """R(x), the images as R reconstructs them.
@@ -518,7 +638,15 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             In [0, 1], tanh as (R(x) + 1) / 2. Of a tf.data.Dataset (n, height, width, channels).
         """
         as_images = networks.FIDELITIES[self.fidelity_].as_images
-        images = self._by_block(X, lambda x: as_images(self.generator_(x, training=False)).numpy())
+
+        def block(x: np.ndarray) -> np.ndarray:
+            if self.statistics == "moving":
+                return as_images(self.generator_(x, training=False)).numpy()
+            kept = self.calibrations_[-1]["statistics"]["R"]
+            kept = kept if self.statistics == "train_batch" else None
+            return as_images(networks.normalized_by_batch(self.generator_, x, kept)[0]).numpy()
+
+        images = self._by_block(X, block)
         return images if isinstance(X, tf.data.Dataset) else images.reshape(np.shape(X))
 
     def score_samples(self, X, score: str | None = None) -> np.ndarray:
@@ -536,26 +664,33 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n,), float64
-            In [-1, 0] for the reconstruction; for D in [0, 1], or its logit as the authors.
+            In [-1, 0] for the reconstruction; for D in [0, 1], or its logit as the authors. With
+            select_epoch="mean" in training images' standard deviations.
 
         Raises
         ------
         ValueError
-            If there is no such score, or for images of another shape or other pixels than
-            those :meth:`fit` takes.
+            If there is no such score, for images of another shape or other pixels than those
+            :meth:`fit` takes, or for fewer than ``batch_size`` with statistics="batch".
         """
+        check_is_fitted(self)
         score = self.score if score is None else score
         if score not in SCORES:
             raise ValueError(f"score is {score!r}; expected one of {SCORES}.")
 
-        def block(x: np.ndarray) -> np.ndarray:
-            seen = x if score == "d_x" else self.generator_(x, training=False)
-            if score == "reconstruction":
-                images = networks.FIDELITIES[self.fidelity_].as_images(seen.numpy())
-                return -np.mean((x - images) ** 2, axis=(1, 2, 3), dtype=np.float64)
-            return self.discriminator_(seen, training=False).numpy().ravel().astype(np.float64)
+        if len(self.calibrations_) == 1:
+            only = self.calibrations_[0]
+            return self._by_block(X, lambda x: self._scores(x, score, only))
 
-        return self._by_block(X, block)
+        def mean_of_epochs(x: np.ndarray) -> np.ndarray:
+            total = 0.0
+            for calibration in self.calibrations_:
+                self._set_weights(calibration["epoch"])
+                scores = self._scores(x, score, calibration) - calibration["mean"][score]
+                total = total + scores / (calibration["deviation"][score] or 1.0)
+            return total / len(self.calibrations_)
+
+        return self._by_block(X, mean_of_epochs)  # the last of them is the one in use
 
     def decision_function(self, X) -> np.ndarray:
         """Score X against the threshold: ``score_samples(X) - offset_``.
@@ -610,9 +745,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ----------
         path : path-like
             A zip archive: ``detector.json`` (parameters), ``R.keras`` and ``D.keras`` (the
-            models of the epoch in use, without optimizer) and ``history.csv``. It appears
-            whole or not at all. A ``random_state`` that is not an int is not kept,
-            nor is a ``strategy`` that is not a name.
+            models of the epoch in use, without optimizer), ``epochs.npz`` where several are in
+            use, and ``history.csv``. It appears whole or not at all. A ``random_state`` that is
+            not an int is not kept, nor is a ``strategy`` that is not a name.
         """
         check_is_fitted(self)
         path = Path(os.path.expanduser(path))
@@ -628,6 +763,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             "fidelity_": self.fidelity_,
             "image_shape_": self.image_shape_,
             "epoch_": self.epoch_,
+            "calibrations_": self.calibrations_,
             "offsets_": self.offsets_,
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
@@ -638,6 +774,14 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             self.history_.to_csv(folder / "history.csv")
             for name, attribute in MODELS.items():
                 _uncompiled(getattr(self, attribute)).save(folder / f"{name}.keras")
+            if len(self.calibrations_) > 1:
+                weights = {
+                    f"{epoch}/{name}/{i}": array
+                    for epoch in (calibration["epoch"] for calibration in self.calibrations_)
+                    for name, arrays in self.epoch_weights_[epoch].items()
+                    for i, array in enumerate(arrays)
+                }
+                np.savez(folder / "epochs.npz", **weights)
             members = list(folder.iterdir())
             with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
                 for member in members:
@@ -678,6 +822,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 for name, attribute in MODELS.items():
                     file = archive.extract(f"{name}.keras", folder)
                     setattr(detector, attribute, keras.saving.load_model(file))
+                epoch_weights = []
+                if "epochs.npz" in archive.namelist():
+                    with np.load(archive.extract("epochs.npz", folder)) as arrays:
+                        epoch_weights = _by_epoch(arrays)
                 with archive.open("history.csv") as file:
                     # Python's float, as pandas' own need not give the last digit back.
                     exact = dict.fromkeys(training.PROGRAMS[detector.fidelity_].losses, float)
@@ -688,9 +836,24 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         detector.image_shape_ = tuple(settings["image_shape_"])
         detector.history_ = history
         detector.epoch_ = settings["epoch_"]
-        detector.epoch_weights_ = []
+        detector.epoch_weights_ = epoch_weights
         detector.offsets_ = settings["offsets_"]
+        # Earlier files have none: moving statistics, as published.
+        plain = {"epoch": detector.epoch_, "sign": dict.fromkeys(SCORES, 1)}
+        detector.calibrations_ = settings.get("calibrations_", [plain])
         return detector
+
+
+def _by_epoch(arrays) -> list[dict[str, list[np.ndarray]]]:
+    """Sort the arrays of ``epochs.npz``; epochs that are not in use are empty."""
+    found = {}
+    for key in arrays.files:
+        epoch, name, i = key.split("/")
+        found[int(epoch), name, int(i)] = arrays[key]
+    epoch_weights = [{} for _ in range(max(epoch for epoch, _, _ in found) + 1)]
+    for epoch, name, i in sorted(found):
+        epoch_weights[epoch].setdefault(name, []).append(found[epoch, name, i])
+    return epoch_weights
 
 
 def _uncompiled(model: keras.Model) -> keras.Model:

@@ -450,6 +450,45 @@ def build_discriminator(
     return keras.Model(image, x, name="D")
 
 
+def normalized_by_batch(
+    model: keras.Model, x, statistics: list | None = None
+) -> tuple[tf.Tensor, list]:
+    """Run R or D, normalising as in training, and leave its moving statistics alone.
+
+    Parameters
+    ----------
+    model : keras.Model
+        R or D, one layer after the other.
+    x : array of shape (n, height, width, channels)
+        Images.
+    statistics : list of (mean, variance), optional
+        Of every normalisation, from an earlier call. By default those of x itself.
+
+    Returns
+    -------
+    outputs : Tensor
+    statistics : list of (mean, variance)
+        Those that were normalised with.
+    """
+    x = keras.ops.convert_to_tensor(x, model.layers[0].dtype)
+    given = iter(statistics or ())
+    used = []
+    for layer in model.layers[1:]:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            x = layer(x)
+            continue
+        wide = keras.ops.cast(x, layer.variable_dtype)
+        axes = [axis for axis in range(x.ndim) if axis != layer.axis % x.ndim]
+        pair = keras.ops.moments(wide, axes) if statistics is None else next(given)
+        mean, variance = (keras.ops.convert_to_tensor(part, wide.dtype) for part in pair)
+        used.append((mean, variance))
+        wide = keras.ops.batch_normalization(
+            wide, mean, variance, layer.axis, layer.beta, layer.gamma, layer.epsilon
+        )
+        x = keras.ops.cast(wide, layer.compute_dtype)
+    return x, used
+
+
 def combine(
     generator: keras.Model,
     discriminator: keras.Model,

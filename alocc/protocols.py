@@ -352,15 +352,18 @@ def scores_by_epoch(
         raise ValueError(
             "detector has no weights of its epochs: those of a loaded one were not saved."
         )
-    chosen, offsets = detector.epoch_, detector.offsets_
+    chosen = detector.epoch_
+    found = {name: getattr(detector, name) for name in ("offsets_", "calibrations_")}
+    few = X[: detector.batch_size]  # for the offsets, which are not looked at
     by_epoch = []
     try:
         for epoch in range(kept) if epochs is None else epochs:
-            detector.use_epoch(int(epoch), X[:1])  # the offsets are not looked at
+            detector.use_epoch(int(epoch), few)
             by_epoch.append(all_scores(detector, X))
     finally:
-        detector.use_epoch(chosen, X[:1])
-        detector.offsets_ = offsets
+        detector.use_epoch(chosen, few)
+        for name, value in found.items():
+            setattr(detector, name, value)
     return {score: np.stack([scores[score] for scores in by_epoch]) for score in SCORES}
 
 

@@ -233,13 +233,14 @@ def _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue)
             )
             value = value.ravel()[::7]
         ours[f"final/{name}"] = value
-    # Last, as it moves the statistics, what normalises by the batch's own.
-    for kind, as_in_training in (("infer_moving", False), ("infer_batch", True)):
-        r = models.generator(infer_x, training=as_in_training)
+    for kind, run in (
+        ("infer_moving", lambda model, images: model(images, training=False)),
+        ("infer_batch", lambda model, images: networks.normalized_by_batch(model, images)[0]),
+    ):
+        r = run(models.generator, infer_x)
         ours[f"{kind}/r"] = r.numpy()[trace["infer_r_index"]]
         for name, images in (("d_x", infer_x), ("d_rx", r)):
-            logits = models.discriminator(images, training=as_in_training)
-            ours[f"{kind}/{name}"] = logits.numpy().ravel()
+            ours[f"{kind}/{name}"] = run(models.discriminator, images).numpy().ravel()
     recorded = {**trace, **recorded}
     return {name: float(np.max(np.abs(ours[name] - recorded[name]))) for name in ours}
 

@@ -83,6 +83,9 @@ def test_before_fit_it_says_so(use, X):
         ("fidelity", "faithful"),
         ("score", "mse"),
         ("select_epoch", "best"),
+        ("first_epoch", -1),
+        ("statistics", "own"),
+        ("orientation", "labels"),
         ("contamination", 0.7),
         ("steps_per_execution", 0),
         ("random_state", "seed"),
@@ -254,6 +257,85 @@ def test_the_authors_last_epoch_is_used_and_logits_have_a_fence(by_the_authors, 
     low, high = np.percentile(scores, [25, 75])
     assert by_the_authors.offsets_["d_x"] == pytest.approx(low - 1.5 * (high - low))
     assert list(by_the_authors.history_) == [*training.PROGRAMS["authors"].losses, "epoch"]
+
+
+STATISTICS = ["moving", "train_batch"]
+
+
+@pytest.mark.parametrize("score", ["d_x", "d_rx"])
+@pytest.mark.parametrize("statistics", STATISTICS)
+def test_an_image_s_score_does_not_depend_on_its_neighbours(by_the_authors, X, statistics, score):
+    model = copy.deepcopy(by_the_authors).set_params(statistics=statistics)
+    alone = [model.score_samples(X[i : i + 1], score)[0] for i in (0, 7)]
+    np.testing.assert_allclose(model.score_samples(X, score)[[0, 7]], alone, rtol=1e-4)
+
+
+def test_statistics_of_the_scored_batch_are_those_of_training(by_the_authors, X):
+    model = copy.deepcopy(by_the_authors).set_params(statistics="batch")
+    before = model.discriminator_.get_weights()
+    scores = model.score_samples(X, "d_x")
+    for b, a in zip(before, model.discriminator_.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    # 40 images in batches of 16 at least: 16 and 24
+    expected = [model.discriminator_(part[..., None], training=True) for part in (X[:16], X[16:])]
+    np.testing.assert_allclose(scores, np.concatenate(expected).ravel(), rtol=1e-4, atol=1e-6)
+    for use in (model.predict, model.score_samples, model.reconstruct):
+        with pytest.raises(ValueError, match="X has 15 images; with statistics='batch'"):
+            use(X[:15])
+
+
+def test_statistics_of_a_training_batch_make_the_scored_images_look_like_it(by_the_authors, X):
+    model = copy.deepcopy(by_the_authors).set_params(statistics="train_batch")
+    batch = model._references[:16]
+    expected = model.discriminator_(batch, training=True).numpy().ravel()
+    np.testing.assert_allclose(model.score_samples(batch, "d_x"), expected, rtol=1e-4, atol=1e-6)
+
+
+def flipped(model):
+    """The same, but D's logit has the other sign."""
+    model = copy.deepcopy(model)
+    for weights in model.epoch_weights_:
+        weights["D"][-2:] = [-w for w in weights["D"][-2:]]
+    return model
+
+
+@pytest.mark.parametrize("fidelity", ["authors", "published"])
+def test_orientation_by_training_images_undoes_a_flip(fidelity, X):
+    model = ALOCC(epochs=2, fidelity=fidelity, **PARAMS).fit(X)
+    for orientation in ("raw", "training"):
+        pair = [
+            m.set_params(orientation=orientation) for m in (copy.deepcopy(model), flipped(model))
+        ]
+        one, other = (m.use_epoch(1, X).score_samples(X, "d_rx") for m in pair)
+        mirrored = 1 - other if fidelity == "published" else -other
+        same = other if orientation == "training" else mirrored
+        np.testing.assert_allclose(one, same, rtol=1e-4, atol=1e-6)
+        if orientation == "training":
+            assert (one.mean() > 0.5) if fidelity == "published" else (one.mean() > 0)
+
+
+def test_mean_of_epochs_is_that_of_standardised_scores(X, tmp_path):
+    settings = {**PARAMS, "fidelity": "authors", "orientation": "training", "epochs": 3}
+    single = ALOCC(**settings).fit(X)
+    model = ALOCC(**settings, select_epoch="mean", first_epoch=1).fit(X)
+    assert [c["epoch"] for c in model.calibrations_] == [1, 2]
+    for score in detector.SCORES:
+        expected = 0
+        for epoch in (1, 2):
+            scores = single.use_epoch(epoch, X).score_samples(X, score)
+            expected = expected + (scores - scores.mean()) / scores.std() / 2
+        np.testing.assert_allclose(model.score_samples(X, score), expected, rtol=1e-2, atol=1e-3)
+    np.testing.assert_array_equal(model.reconstruct(X), single.use_epoch(2, X).reconstruct(X))
+    assert set(model.predict(X)) <= {-1, 1}
+    model.save(tmp_path / "mean")
+    loaded = ALOCC.load(tmp_path / "mean")
+    np.testing.assert_array_equal(loaded.score_samples(X, "d_rx"), model.score_samples(X, "d_rx"))
+    with pytest.raises(ValueError, match="weights of 0 epochs"):
+        loaded.use_epoch(1, X)
+    again = copy.deepcopy(loaded)
+    np.testing.assert_array_equal(again.score_samples(X, "d_x"), model.score_samples(X, "d_x"))
+    with pytest.raises(ValueError, match=r"first_epoch is 3.*epochs is 3"):
+        ALOCC(**settings, select_epoch="mean", first_epoch=3).fit(X)
 
 
 def test_images_in_colour():

@@ -7,6 +7,8 @@ Sabokrou et al., "Adversarially Learned One-Class Classifier for Novelty Detecti
 import importlib
 from typing import Any
 
+from gaal_alocc import preconditions
+
 _EXPORTS = {"ALOCC": "alocc.detector"}
 __all__ = ["ALOCC"]
 
@@ -14,6 +16,7 @@ __all__ = ["ALOCC"]
 def __getattr__(name: str) -> Any:
     # TensorFlow takes seconds to import: wait until the detector is asked for.
     if name in _EXPORTS:
+        preconditions.check_backend()  # here, as Keras may fail to import another one
         return getattr(importlib.import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

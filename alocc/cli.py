@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaal_alocc.cli import add_sweep_arguments, run_sweep, warnings_of
+from gaal_alocc.cli import add_sweep_arguments, choose_tensorflow, run_sweep, warnings_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -306,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupted. In the latter two cases no output is left.
     """
     args = build_parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_tensorflow()
     with warnings_of("alocc"):
         try:
             args.run(args)

@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from alocc import networks, training
 from alocc.datasets import add_noise, to_unit
-from gaal_alocc import distribution
+from gaal_alocc import distribution, preconditions
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
@@ -603,6 +603,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the images X, some at a time."""
+        preconditions.check()
         check_is_fitted(self)
         if isinstance(X, tf.data.Dataset):
             return np.concatenate([self._by_block(batch, function) for batch in _batches(X)])

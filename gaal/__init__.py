@@ -7,6 +7,8 @@ Outlier Detection", IEEE TKDE 2019 (arXiv:1809.10816).
 import importlib
 from typing import Any
 
+from gaal_alocc import preconditions
+
 _EXPORTS = {"SOGAAL": "gaal.detectors", "MOGAAL": "gaal.detectors"}
 __all__ = ["MOGAAL", "SOGAAL"]
 
@@ -14,6 +16,7 @@ __all__ = ["MOGAAL", "SOGAAL"]
 def __getattr__(name: str) -> Any:
     # TensorFlow takes seconds to import: wait until a detector is asked for.
     if name in _EXPORTS:
+        preconditions.check_backend()  # here, as Keras may fail to import another one
         return getattr(importlib.import_module(_EXPORTS[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -288,7 +288,7 @@ def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
 
 def _sweep(name: str, argv: Sequence[str]) -> int:
     args = _sweep_parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    gaal_alocc.cli.choose_tensorflow()
     try:
         data = _load(args.path, args.data_home)
 
@@ -311,7 +311,7 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     if argv[:1] == ["sweep"]:
         return _sweep(name, argv[1:])
     args = _parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    gaal_alocc.cli.choose_tensorflow()
     try:
         if args.strategy is not None or args.devices is not None:
             from gaal_alocc import distribution

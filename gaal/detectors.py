@@ -34,7 +34,7 @@ from sklearn.utils.validation import (
 
 from gaal import networks, stopping, training
 from gaal.labels import read_labels
-from gaal_alocc import distribution, programs, rows
+from gaal_alocc import distribution, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.judgement import judge
@@ -399,6 +399,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         )
 
     def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        preconditions.check()
         score = networks.scorer(self._gan.parts[1])
         return np.concatenate([score(block) for block in blocks])
 

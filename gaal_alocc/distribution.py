@@ -24,6 +24,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gaal_alocc import preconditions
+
+preconditions.check()
+
 NAMES = ("mirrored", "multiworker")
 KINDS = (
     tf.distribute.MirroredStrategy,
@@ -238,6 +242,7 @@ def scope(strategy: tf.distribute.Strategy | str | None) -> Iterator[None]:
     strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None
         See :func:`resolve`.
     """
+    preconditions.check()
     strategy = resolve(strategy)
     if strategy is tf.distribute.get_strategy():
         yield

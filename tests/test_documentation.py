@@ -1,0 +1,58 @@
+"""README and docs: commands that others run, links, and the code of the first screen."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+def anchors(page):
+    """GitHub's names of the headings, and those set by hand."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.M)
+    slugs = [re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings]
+    return {*slugs, *re.findall(r'<a id="([^"]+)">', text)}
+
+
+@pytest.mark.parametrize("mark", ["main", "test"])
+def test_a_marked_command_is_one_line_that_makes_its_environment(mark):
+    readme = (ROOT / "README.md").read_text()
+    (command,) = re.findall(rf"<!-- {mark} command -->\n```sh\n(.*)\n```\n", readme)
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -q -e ")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", *PAGES, ROOT / "docs" / "report" / "index.md"],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r'(?:\]\(|src=")([^)"\s]+)[)"]', page.read_text()):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_the_index_has_every_page():
+    links = re.findall(r"\]\(([\w]+\.md)", (ROOT / "docs" / "index.md").read_text())
+    assert sorted(links) == [page.name for page in PAGES if page.name != "index.md"]
+
+
+def test_the_first_screens_code_finds_the_outliers():
+    readme = (ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, flags=re.S).group(1)
+    assert len([line for line in code.splitlines() if line]) == 5
+    names = {}
+    exec(code, names)
+    scores = names["detector"].score_samples(names["X"])
+    assert roc_auc_score(names["y"], -scores) > 0.95
+    assert set(np.unique(names["detector"].predict(names["X"]))) == {-1, 1}

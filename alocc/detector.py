@@ -56,6 +56,7 @@ DEFAULTS = {  # what "auto" means
     },
 }
 MODELS = {"R": "generator_", "D": "discriminator_"}
+FEW_UPDATES = 100  # in fewer the reconstruction error has hardly become a score
 
 
 def _check_images(X) -> np.ndarray:
@@ -369,7 +370,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the losses do not stay finite.
+            Before the training, if it will make fewer than 100 updates; after it, if the losses
+            did not stay finite.
         UserWarning
             If a snapshot is damaged, and the one before it taken.
         """
@@ -393,6 +395,17 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         distribution.check_snapshots(checkpoint_dir)
         distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
         X = _pixels(X)
+        epochs, batches = self._setting("epochs"), len(X) // self.batch_size
+        if epochs * batches < FEW_UPDATES:
+            warnings.warn(
+                f"The training will make {epochs * batches} updates: {epochs} epochs, each of"
+                f" {batches} whole {'batch' if batches == 1 else 'batches'} of"
+                f" batch_size={self.batch_size} images. That is little for R to learn by: of fewer"
+                f" than {FEW_UPDATES} the reconstruction error is hardly a score yet. Raise"
+                " epochs, or lower batch_size.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         callbacks = as_list(callbacks)
 
         seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
@@ -453,7 +466,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             noisy,
             program=training.PROGRAMS[self.fidelity],
             batch_size=self.batch_size,
-            n_epochs=self._setting("epochs"),
+            n_epochs=epochs,
             steps_per_execution=self.steps_per_execution,
             callbacks=callbacks,
             on_epoch=keep_weights,

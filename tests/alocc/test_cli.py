@@ -21,7 +21,7 @@ def trained(tmp_path_factory):
     output = tmp_path_factory.mktemp("cli") / "run"
     status, out, err = run("train", "--dataset", "digits", *TINY, "--output", output)
     assert status == 0, err
-    return output, out
+    return output, out, err
 
 
 def run(*arguments):
@@ -89,6 +89,7 @@ class TestHelp:
         from alocc.detector import ALOCC
 
         args = vars(cli.build_parser().parse_args(["train", "--output", "x"]))
+        args["batch_size"] = cli.BATCH_SIZE  # of what is not digits
         args["epochs"] = args.pop("epoch")
         for name, parameter in inspect.signature(ALOCC).parameters.items():
             if name in args:
@@ -99,8 +100,40 @@ class TestHelp:
 
 
 class TestTrain:
+    def test_trains_longer_on_digits_unless_told_otherwise(self, monkeypatch, tmp_path):
+        # A class of digits has 146 images: the published length would make five updates.
+        from alocc.detector import ALOCC
+
+        asked = []
+
+        def fit(detector, X, **_):
+            asked.append((detector.epochs, detector.batch_size, len(X)))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(ALOCC, "fit", fit)
+        digits = ["train", "--dataset", "digits", "--output", tmp_path / "run"]
+        folder = ["train", "--dataset", write_classes(tmp_path / "photos", ["a"])]
+        folder += ["--output", tmp_path / "run"]
+        for command in (digits, [*digits, "--epoch", 2], [*digits, "--batch_size", 64], folder):
+            assert run(*command)[0] == 130
+        assert asked == [(40, 32, 146), (2, 32, 146), (40, 64, 146), ("auto", 128, 3)]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_detects_on_digits_as_it_comes(self, tmp_path, seed):
+        command = ["train", "--dataset", "digits", "--seed", seed, "--quiet"]
+        status, _, err = run(*command, "--output", tmp_path / "run")
+        assert (status, err) == (0, "")
+        settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+        assert settings["arguments"]["epoch"] == 40
+        assert settings["auc"]["reconstruction"] > 0.9
+
+    def test_few_updates_are_told_before_the_training(self, trained):
+        _, _, err = trained
+        assert err.startswith("alocc: warning: The training will make 2 updates")
+
     def test_writes_everything_it_says(self, trained):
-        output, out = trained
+        output, out, _ = trained
         assert {file.name for file in output.iterdir()} == {
             "history.csv",
             "scores.csv",
@@ -115,7 +148,7 @@ class TestTrain:
         assert "not MNIST" in out
 
     def test_last_line_holds_the_aucs(self, trained):
-        output, out = trained
+        output, out, _ = trained
         line = out.strip().splitlines()[-1]
         settings = json.loads((output / "settings.json").read_text())
         assert line.startswith("AUC on 360 test images, 324 of them outliers: reconstruction ")

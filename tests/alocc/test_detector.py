@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 
 import keras
@@ -508,6 +509,29 @@ def test_copies_score_alike_and_are_whole(duplicate, fitted, X):
     assert other.adversarial_model_.generator is other.generator_
     assert other.generator_ is not fitted.generator_
     duplicate(ALOCC())
+
+
+class Started(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("epochs", "warned"), [(99, True), (100, False)])
+def test_a_training_of_few_updates_says_so_before_it_starts(X, monkeypatch, epochs, warned):
+    def train(*args, **kwargs):
+        raise Started
+
+    monkeypatch.setattr(detector.training, "train", train)
+    model = ALOCC(epochs=epochs, **PARAMS | {"batch_size": len(X) - 1})
+    with warnings.catch_warnings(action="always", record=True) as told, pytest.raises(Started):
+        model.fit(X)
+    messages = [str(w.message) for w in told if issubclass(w.category, ConvergenceWarning)]
+    assert len(messages) == warned
+    if warned:
+        assert (
+            f"99 updates: 99 epochs, each of 1 whole batch of batch_size={len(X) - 1}"
+            in (messages[0])
+        )
+        assert told[-1].filename == __file__
 
 
 def test_a_run_that_diverges_is_told_of(X, monkeypatch):

@@ -69,6 +69,7 @@ def finished(tmp_path_factory):
     return folder
 
 
+@pytest.mark.filterwarnings("ignore:The training will make")
 @pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize(
     ("steps", "fidelity"),

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.base import _fit_context
@@ -23,8 +22,11 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from gaal.detectors import MOGAAL, SOGAAL
+from gaal import MOGAAL, SOGAAL
 from gaal_alocc.judgement import refuse_nan
+
+if TYPE_CHECKING:  # else only behind the check of its backend
+    import keras
 
 try:
     from pyod.models.base import BaseDetector

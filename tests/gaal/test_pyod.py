@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 import types
@@ -37,6 +38,18 @@ def test_without_pyod_the_extra_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "gaal.pyod", raising=False)
     with pytest.raises(ImportError, match=r"gaal\.pyod needs PyOD.*pip install '\.\[pyod\]'"):
         importlib.import_module("gaal.pyod")
+
+
+def test_another_backend_is_told_as_everywhere(port):
+    """Also where that backend is not installed, and Keras fails to import."""
+    program = "import sys; sys.modules['jax'] = None; import gaal.pyod"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert "Keras's backend is jax, but gaal and alocc train by TensorFlow" in process.stderr
 
 
 # ---------------------------------------------------------------------------------------

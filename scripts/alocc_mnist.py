@@ -3,7 +3,8 @@
 Targets: "published" trains with the tutorial's settings and measures the AUC of the three
 scores after every epoch on the whole test set; "corrected" takes every digit as the target
 class in turn and measures F1 and AUC by share of outliers, as in the paper's figure 8. Results
-go run by run into one table, and runs that are there already are not made again.
+go run by run into one table, and runs that are there already are not made again. "authors" does
+it with the program of the paper's authors, see mnist_authors.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import mnist_authors
 from files import write_aside
 
 import gaal_alocc.cli
@@ -23,7 +25,8 @@ SETTINGS = {
     "published": {"fidelity": "published"},
     "corrected": {"fidelity": "corrected", "epochs": 1},
 }
-DIGITS = {"published": [1], "corrected": list(range(10))}
+TARGETS = [*SETTINGS, "authors"]
+DIGITS = {"published": [1], "corrected": list(range(10)), "authors": list(range(10))}
 TRAIN_SIZE = {"published": None, "corrected": 2560}
 THRESHOLDS = ("best", "share")
 LAST_UPDATES = 10  # whose mean is the reconstruction loss at the end of an epoch
@@ -200,9 +203,9 @@ def digits_table(table):
     return pd.DataFrame([*rows, {"digit": "mean", **means}])
 
 
-def summary(table, command: str) -> str:
+def summary(table, command: str, authors: list[str]) -> str:
     """Lay the results out as Markdown."""
-    lines = ["# ALOCC on MNIST", "", f"Made by `{command}`.", ""]
+    lines = ["# ALOCC on MNIST", "", f"Made by `{command}`.", "", *authors]
     for experiment in (e for e in SETTINGS if e in set(table["experiment"])):
         part = table[table["experiment"] == experiment]
         lines += [f"## {experiment}", "", f"{part['settings'].iloc[0]}.", ""]
@@ -253,7 +256,7 @@ def load(dataset: str, address: str | None):
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing and write the summary; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("targets", nargs="*", help="published, corrected; by default both")
+    parser.add_argument("targets", nargs="*", help=f"{', '.join(TARGETS)}; by default all")
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
     parser.add_argument(
         "--dataset_address",
@@ -264,19 +267,37 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--digits", type=int, nargs="+", help="target classes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, default=20, help="of the authors' program")
+    parser.add_argument(
+        "--tables_only", action="store_true", help="of the authors' program train nothing more"
+    )
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
-    unknown = sorted(set(args.targets) - set(SETTINGS))
+    unknown = sorted(set(args.targets) - set(TARGETS))
     if unknown:
-        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(SETTINGS)}")
-    targets = [t for t in SETTINGS if t in args.targets or not args.targets]
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+    if args.epochs <= mnist_authors.FIRST_EPOCH:
+        parser.error(f"--epochs {args.epochs}: expected more than {mnist_authors.FIRST_EPOCH}")
+    targets = [t for t in TARGETS if t in args.targets or not args.targets]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Seeds outermost: the first seed of all digits is there before the second begins.
     wanted = [(t, d, s) for t in targets for s in args.seeds for d in args.digits or DIGITS[t]]
+    authors = []
     try:
         images = load(args.dataset, args.dataset_address)
         args.output.mkdir(parents=True, exist_ok=True)
-        table = collect(args.output / "runs.csv", wanted, images)
+        of_others = [key for key in wanted if key[0] in SETTINGS]
+        table = collect(args.output / "runs.csv", of_others, images)
+        if "authors" in targets:
+            keys = [(digit, seed) for target, digit, seed in wanted if target == "authors"]
+            found = mnist_authors.collect(
+                args.output / "authors", keys, args.epochs, images, not args.tables_only
+            )
+            if found is not None:
+                write_aside(
+                    args.output / "authors.csv", lambda aside: found.to_csv(aside, index=False)
+                )
+                authors = mnist_authors.summary(found, args.epochs)
         if "corrected" in set(table["experiment"]):
             draw(table[table["experiment"] == "corrected"], args.output / "figure8.png")
     except (OSError, ValueError) as error:
@@ -287,7 +308,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     command = " ".join(["python scripts/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)])
     path = args.output / "summary.md"
-    write_aside(path, lambda aside: aside.write_text(summary(table, command)))
+    write_aside(path, lambda aside: aside.write_text(summary(table, command, authors)))
     print(f"{path} written")
     return 0
 

@@ -9,7 +9,8 @@ import pytest
 from sklearn.base import BaseEstimator
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "alocc_mnist.py"
-TINY = {"epochs": 2, "batch_size": 64, "gf_dim": 2, "df_dim": 2}
+TINY_NETWORKS = {"batch_size": 64, "gf_dim": 2, "df_dim": 2}
+TINY = {"epochs": 2, **TINY_NETWORKS}
 
 
 class Brightness(BaseEstimator):
@@ -78,6 +79,45 @@ def test_published_setting_is_measured_after_every_epoch(study, tmp_path, capsys
     assert call(study, tmp_path, "published", "--seeds", "1", "2") == 2
     assert "other settings" in capsys.readouterr().err
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "runs.csv"), table)
+
+
+def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
+    study, tmp_path, capsys, monkeypatch
+):
+    authors = study.mnist_authors
+    monkeypatch.setattr(authors, "SETTINGS", {"fidelity": "authors", **TINY_NETWORKS})
+    monkeypatch.setattr(authors, "baselines", lambda *args: None)
+    arguments = ["authors", "--seeds", "1", "--epochs", "7"]
+    assert call(study, tmp_path, *arguments) == 0
+    assert call(study, tmp_path, *arguments) == 0
+    assert capsys.readouterr().out.count("seed 1: there already") == 1
+    table = pd.read_csv(tmp_path / "authors.csv")
+    assert set(table["rule"]) == set(authors.RULES)
+    assert table["f1"].between(0, 1).all()
+    summary = (tmp_path / "summary.md").read_text()
+    assert "| the paper | D(R(x)) | 0.97 | 0.92 | 0.92 | 0.91 | 0.88 |" in summary
+    with np.load(tmp_path / "authors" / "digit1_seed1_epochs7.npz") as arrays:
+        assert arrays["test/d_rx"].shape[0] == 7
+        found = authors.detectors(arrays)
+    assert {len(found[rule, "D(x)"]) for rule in ("raw", "oriented")} == {2}  # from epoch 5 on
+    assert call(study, tmp_path, "authors", "--seeds", "2", "--epochs", "7", "--tables_only") == 0
+    assert "seed 2: missing" in capsys.readouterr().out
+
+
+def test_rules_need_no_sign_and_no_scale(study):
+    rules = study.mnist_authors.RULES
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(5, 1, (12, 300)), rng.normal(3, 2, (12, 40))
+    flips = rng.choice([-2.0, 3.0], (12, 1))
+    for name, rule in rules.items():
+        one, other = rule(train, test), rule(flips * train, flips * test)
+        assert one.shape[1] == 40
+        if name == "raw":
+            assert not np.allclose(np.sign(one), np.sign(other))
+        elif "oriented" in name:
+            np.testing.assert_array_equal(np.sign(one), np.sign(other))
+        else:
+            np.testing.assert_allclose(one, other)
 
 
 def test_study_names_a_missing_file_and_an_unknown_target(study, tmp_path, capsys):

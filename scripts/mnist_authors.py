@@ -1,0 +1,352 @@
+"""The authors' program on MNIST: scores of every epoch, and the rules that turn them into one.
+
+A run keeps what every score gives, after every epoch, to 1000 training images and to all test
+images, so that a rule is tried without training again. No rule looks at a label. They were
+written down before any digit was looked at by them; which is the best is chosen on digits 0 to 4.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from files import write_aside
+
+SETTINGS = {"fidelity": "authors"}
+VALIDATION = 5000  # training images that TensorFlow's tutorial reader sets aside
+REFERENCES = 1000
+FIRST_EPOCH = 5  # before it the sign of training images says nothing
+CHOOSING = range(5)  # digits on which a rule is chosen
+LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
+THRESHOLDS = ("best", "share")
+BASELINES = ("mean image", "LOF", "AutoEncoder (PyOD)", "DeepSVDD (PyOD)")
+
+
+# ---------------------------------------------------------------------------------------
+# Runs
+
+
+def run(digit: int, seed: int, epochs: int, images, folder: Path) -> Path:
+    """Train, or go on training, and keep the scores of every epoch in one file."""
+    import numpy as np
+
+    from alocc import ALOCC
+    from alocc.protocols import scores_by_epoch
+
+    path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
+    if path.exists():
+        return path
+    X = training_images(images, digit)
+    detector = ALOCC(epochs, **SETTINGS, random_state=seed)
+    detector.fit(
+        X, checkpoint_dir=folder / f"digit{digit}_seed{seed}", checkpoint_every=2, resume=True
+    )
+    parts = {"train": X[:: max(1, len(X) // REFERENCES)][:REFERENCES], "test": images.test_data}
+    arrays = {
+        f"{part}/{score}": values.astype(np.float32)
+        for part, some in parts.items()
+        for score, values in scores_by_epoch(detector, some).items()
+    }
+    columns = list(detector.history_.columns)
+    arrays |= {"history": detector.history_.to_numpy(np.float32), "columns": columns}
+    _save(path, arrays)
+    return path
+
+
+def training_images(images, digit: int):
+    """Images of the digit, as the authors' program takes them."""
+    first = VALIDATION if images.name == "mnist" else 0
+    return images.data[first:][images.target[first:] == digit]
+
+
+def baselines(digit: int, images, folder: Path) -> Path:
+    """Score the test images by detectors of others, fitted on the same training images."""
+    import numpy as np
+
+    from alocc.datasets import to_unit
+    from alocc.protocols import lof_baseline
+
+    path = folder / f"digit{digit}_baselines.npz"
+    if path.exists():
+        return path
+    X, X_test = training_images(images, digit), images.test_data
+    flat, flat_test = (to_unit(part).reshape(len(part), -1) for part in (X, X_test))
+    arrays = {
+        "mean image": -((flat_test - flat.mean(axis=0)) ** 2).mean(axis=1),
+        "LOF": lof_baseline().fit(X).score_samples(X_test),
+    }
+    try:
+        from pyod.models.auto_encoder import AutoEncoder
+        from pyod.models.deep_svdd import DeepSVDD
+    except ImportError:
+        pass  # the table goes without
+    else:
+        detectors = {
+            "AutoEncoder (PyOD)": AutoEncoder(verbose=0, random_state=0),
+            "DeepSVDD (PyOD)": DeepSVDD(n_features=flat.shape[1], verbose=0, random_state=0),
+        }
+        for name, detector in detectors.items():
+            arrays[name] = -np.asarray(detector.fit(flat).decision_function(flat_test))
+    _save(path, arrays)
+    return path
+
+
+def _save(path: Path, arrays: dict) -> None:
+    import numpy as np
+
+    def write(aside: Path) -> None:
+        with open(aside, "wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    write_aside(path, write)
+
+
+# ---------------------------------------------------------------------------------------
+# Rules: of a score by epoch, on training and on test images, (epochs, images), each makes one or
+# several detectors, (detectors, test images), whose F1 and AUC are averaged.
+
+
+def raw(train, test):
+    """Take every epoch as it is."""
+    return test[FIRST_EPOCH:]
+
+
+def oriented(train, test):
+    """Every epoch, with the sign of its mean over training images."""
+    import numpy as np
+
+    return (np.sign(train.mean(axis=1, keepdims=True)) * test)[FIRST_EPOCH:]
+
+
+def last(train, test):
+    """Take the last epoch, oriented."""
+    return oriented(train, test)[-1:]
+
+
+def standardised(train, test):
+    """Oriented, in standard deviations of training images."""
+    import numpy as np
+
+    sign = np.sign(train.mean(axis=1, keepdims=True))
+    deviation = train.std(axis=1, keepdims=True)
+    return (sign * (test - train.mean(axis=1, keepdims=True)) / deviation)[FIRST_EPOCH:]
+
+
+def mean_of_epochs(train, test):
+    """Mean of the standardised epochs."""
+    return standardised(train, test).mean(axis=0, keepdims=True)
+
+
+def relative_mean(train, test):
+    """Mean of the logits in shares of their mean over training images.
+
+    Outliers have less of the same response: how much less, epoch by epoch.
+    """
+    return (test / train.mean(axis=1, keepdims=True))[FIRST_EPOCH:].mean(axis=0, keepdims=True)
+
+
+def mean_of_sides(train, test):
+    """Mean of the standardised epochs, too strong a response counting against an image, too."""
+    import numpy as np
+
+    return -np.abs(standardised(train, test)).mean(axis=0, keepdims=True)
+
+
+def lowest_quarter(train, test):
+    """Mean of the quarter of the standardised epochs that speak most against an image."""
+    import numpy as np
+
+    ordered = np.sort(standardised(train, test), axis=0)
+    return ordered[: max(1, len(ordered) // 4)].mean(axis=0, keepdims=True)
+
+
+def distance(train, test):
+    """Mahalanobis distance of an image's logits of all epochs from the training images'.
+
+    The covariance is Ledoit and Wolf's, of the training images.
+    """
+    from sklearn.covariance import LedoitWolf
+
+    signs = standardised(train, train)
+    found = LedoitWolf().fit(signs.T)
+    return -found.mahalanobis(standardised(train, test).T)[None]
+
+
+RULES = {
+    "raw": raw,
+    "oriented": oriented,
+    "last epoch, oriented": last,
+    "mean of epochs": mean_of_epochs,
+    "relative mean of epochs": relative_mean,
+    "lowest quarter of epochs": lowest_quarter,
+    "mean of epochs, both sides": mean_of_sides,
+    "distance in all epochs": distance,
+}
+BOTH = "D(x) and D(R(x))"  # their epochs together
+
+
+def detectors(arrays) -> dict[tuple[str, str], object]:
+    """Apply every rule to every score: (rule, score) to (detectors, test images)."""
+    import numpy as np
+
+    found = {}
+    for rule, function in RULES.items():
+        for score, label in LABELS.items():
+            train, test = arrays[f"train/{score}"], arrays[f"test/{score}"]
+            if score == "reconstruction":
+                if rule == "raw":  # it has a sign of its own
+                    found[rule, label] = function(train, test)
+                elif rule == "mean of epochs":
+                    values = (test / train.std(axis=1, keepdims=True))[FIRST_EPOCH:]
+                    found[rule, label] = values.mean(axis=0, keepdims=True)
+                continue
+            found[rule, label] = function(train, test)
+        if rule not in ("raw", "oriented", "last epoch, oriented"):
+            # Epochs of either score one after the other, those before FIRST_EPOCH left out.
+            pair = [
+                np.concatenate([arrays[f"{part}/d_x"][:FIRST_EPOCH]]
+                    + [arrays[f"{part}/{s}"][FIRST_EPOCH:] for s in ("d_x", "d_rx")])
+                for part in ("train", "test")
+            ]  # fmt: skip
+            found[rule, BOTH] = function(*pair)
+    return found
+
+
+# ---------------------------------------------------------------------------------------
+# F1 and AUC
+
+
+def measure(found: dict, digit: int, seed: int, images):
+    """F1 and AUC of all detectors, by share of outliers."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.metrics import roc_auc_score
+
+    from alocc.datasets import one_class_split
+    from alocc.protocols import OUTLIER_SHARES, choose_threshold, inlier_f1
+
+    rows = []
+    for share in OUTLIER_SHARES:
+        split = one_class_split(
+            images.data,
+            images.target,
+            digit,
+            share,
+            X_test=images.test_data,
+            y_test=images.test_target,
+            random_state=seed,
+        )
+        for (rule, score), several in found.items():
+            some = several[:, split.test_index]
+            auc = np.mean([roc_auc_score(~split.is_outlier, values) for values in some])
+            for threshold in THRESHOLDS:
+                f1 = [
+                    inlier_f1(
+                        values,
+                        split.is_outlier,
+                        choose_threshold(threshold, values, split.is_outlier),
+                    )
+                    for values in some
+                ]
+                row = {"digit": digit, "seed": seed, "rule": rule, "score": score}
+                row |= {"outlier_share": share, "threshold": threshold}
+                rows.append({**row, "f1": float(np.mean(f1)), "auc": float(auc)})
+    return pd.DataFrame(rows)
+
+
+def collect(folder: Path, wanted: list[tuple[int, int]], epochs: int, images, train: bool = True):
+    """Make the runs that are missing, and measure those that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the runs.
+    wanted : list of (digit, seed)
+    epochs : int
+    images : Bunch
+        From :func:`alocc.datasets.load_images`.
+    train : bool, default=True
+        False measures only what is there.
+
+    Returns
+    -------
+    DataFrame or None
+        None where there is no run.
+    """
+    import numpy as np
+    import pandas as pd
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = []
+    for number, (digit, seed) in enumerate(wanted, 1):
+        path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
+        state = "there already" if path.exists() else "trained" if train else "missing"
+        if train:
+            run(digit, seed, epochs, images, folder)
+            baselines(digit, images, folder)
+        print(f"{number}/{len(wanted)} digit {digit}, seed {seed}: {state}", flush=True)
+        if not path.exists():
+            continue
+        with np.load(path) as arrays:
+            tables.append(measure(detectors(arrays), digit, seed, images))
+        others = folder / f"digit{digit}_baselines.npz"
+        if others.exists():
+            with np.load(others) as arrays:
+                found = {("other detectors", name): arrays[name][None] for name in arrays.files}
+            tables.append(measure(found, digit, seed, images))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def shares_table(table, value: str, threshold: str):
+    """Means of F1 or AUC: a row a rule and score, a column a share of outliers."""
+    import pandas as pd
+
+    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
+    from alocc.protocols import everything_inlier_f1
+
+    some = table[table["threshold"] == threshold]
+    means = some.groupby(["rule", "score", "outlier_share"], sort=False)[value].mean().unstack()
+    rows = [
+        [rule, score, *(f"{number:.3f}" for number in numbers)]
+        for (rule, score), numbers in zip(means.index, means.to_numpy())
+    ]
+    if value == "f1":
+        for name in ("D(R(X))", "D(X)"):
+            known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
+            rows.append(["the paper", name.replace("X", "x"), *(f"{known[s]:.2f}" for s in means)])
+        cells = (f"{everything_inlier_f1(s):.3f}" for s in means)
+        rows.append(["everything inlier", "", *cells])
+    return pd.DataFrame(rows, columns=["rule", "score", *(f"{share:.0%}" for share in means)])
+
+
+def digits_table(table):
+    """Mean AUC by digit, at the largest share of outliers: a row a rule and score."""
+    some = table[table["outlier_share"] == table["outlier_share"].max()]
+    some = some[some["threshold"] == THRESHOLDS[0]]
+    means = some.groupby(["rule", "score", "digit"], sort=False)["auc"].mean().unstack()
+    means = means[sorted(means.columns)]
+    return means.assign(mean=means.mean(axis=1)).round(3).reset_index()
+
+
+def summary(table, epochs: int) -> list[str]:
+    """Lay out what was measured as lines of Markdown."""
+    from alocc_mnist import markdown
+
+    runs = table[["digit", "seed"]].drop_duplicates()
+    seeds = ", ".join(
+        f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
+    )
+    lines = ["## authors", "", f'ALOCC(fidelity="authors", epochs={epochs}), all training images']
+    lines += [f"of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}.", ""]
+    chosen_on = table["digit"].isin(CHOOSING)
+    parts = {
+        "all digits": table,
+        "digits 0 to 4, on which a rule is chosen": table[chosen_on],
+        "digits 5 to 9": table[~chosen_on],
+    }
+    for name, part in parts.items():
+        if len(part):
+            for rule in THRESHOLDS:
+                lines += [f"F1 on {name}, threshold by {rule!r}:", ""]
+                lines += [*markdown(shares_table(part, "f1", rule)), ""]
+    lines += ["AUC by digit, half of the images outliers:", "", *markdown(digits_table(table)), ""]
+    return lines

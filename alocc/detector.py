@@ -25,9 +25,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from alocc import networks, training
+from alocc import keras2, networks, tensorflow1, training
 from alocc.datasets import add_noise, to_unit
-from gaal_alocc import distribution, preconditions
+from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 
@@ -442,6 +442,13 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             self._setting("decay"),
             ingredients,
         )
+        share_as = (
+            programs.architecture(models.generator, models.discriminator),
+            ingredients,
+            self.r_alpha,
+            self._setting("clipvalue"),
+            programs.sources(networks, training, keras2, tensorflow1),
+        )
         pair = {"R": models.generator, "D": models.discriminator}
         epoch_weights = []
         if checkpoints is not None:
@@ -471,6 +478,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             on_epoch=keep_weights,
             checkpoints=checkpoints,
+            share_as=share_as,
             verbose=self.verbose if distribution.is_chief() else 0,
         )
         if not np.isfinite(history.to_numpy()).all():
@@ -585,7 +593,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         def run(model: keras.Model, images, of: str):
             if self.statistics == "moving":
-                return model(images, training=False)
+                return programs.call(model, images)
             kept = calibration["statistics"][of] if self.statistics == "train_batch" else None
             return networks.normalized_by_batch(model, images, kept)[0]
 
@@ -655,7 +663,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         def block(x: np.ndarray) -> np.ndarray:
             if self.statistics == "moving":
-                return as_images(self.generator_(x, training=False)).numpy()
+                return as_images(programs.call(self.generator_, x)).numpy()
             kept = self.calibrations_[-1]["statistics"]["R"]
             kept = kept if self.statistics == "train_batch" else None
             return as_images(networks.normalized_by_batch(self.generator_, x, kept)[0]).numpy()

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from gaal_alocc import distribution
+from gaal_alocc.optimizers import Reusable
 
 
 @keras.saving.register_keras_serializable(package="alocc")
@@ -88,7 +89,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable(package="alocc")
-class RMSprop(keras.optimizers.RMSprop):
+class RMSprop(Reusable, keras.optimizers.RMSprop):
     """RMSprop that divides by sqrt(a) + epsilon; Keras 3 divides by sqrt(a + epsilon).
 
     a <- rho * a + (1 - rho) * g^2;  p <- p - lr * g / (sqrt(a) + epsilon). Where gradients are

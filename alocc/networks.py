@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from alocc import keras2, tensorflow1
-from gaal_alocc import distribution
+from gaal_alocc import distribution, optimizers
 
 DECODERS = ("upsampling", "transpose")
 MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
@@ -101,7 +101,7 @@ FIDELITIES = {
         discriminator_normalization=batch_normalization,
         reconstruction_activation="sigmoid",
         validity_activation="sigmoid",
-        optimizer=keras.optimizers.RMSprop,
+        optimizer=optimizers.RMSprop,
         reconstruction_loss=keras.losses.BinaryCrossentropy,
         validity_loss=keras.losses.BinaryCrossentropy,
         frozen_statistics="moving",
@@ -253,6 +253,18 @@ class Networks:
     adversarial_model: AdversarialModel
     discriminator_model: DiscriminatorModel
 
+    def variables(self) -> list:
+        """All that training changes, and the learning rate: in the same order for all of a kind."""
+        optimizer = self.adversarial_model.optimizer
+        models = (self.discriminator, self.discriminator_model, self.adversarial_model)
+        return [
+            *self.generator.weights,
+            *self.discriminator.weights,
+            *optimizer.variables,
+            *(v for model in models for v in model.metrics_variables),
+            *getattr(optimizer, "rates", []),
+        ]
+
 
 def check_image_shape(image_shape: tuple[int, int, int]) -> None:
     """Raise a ValueError unless R and D can be built for (height, width, channels)."""
@@ -273,17 +285,20 @@ def layer_seeds(seed: int | None, count: int) -> list[int]:
     return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]
 
 
-def fit_to(x, height: int, width: int):
+def fit_to(x, height: int, width: int, name: str):
     """Crop or zero-pad maps to (height, width), from all sides alike.
 
     Where an odd number of rows or columns is to go or to come, it is one more at the end.
-    Maps that fit already get no layer.
+    Maps that fit already get no layer; the others' are called after ``name``.
     """
     surplus = [have - want for have, want in zip(x.shape[1:3], (height, width))]
-    for layer, sign in ((keras.layers.Cropping2D, 1), (keras.layers.ZeroPadding2D, -1)):
+    for layer, what, sign in (
+        (keras.layers.Cropping2D, "crop", 1),
+        (keras.layers.ZeroPadding2D, "pad", -1),
+    ):
         amounts = [max(0, sign * s) for s in surplus]
         if any(amounts):
-            x = layer([(n // 2, n - n // 2) for n in amounts])(x)
+            x = layer([(n // 2, n - n // 2) for n in amounts], name=f"{name}_{what}")(x)
     return x
 
 
@@ -360,13 +375,13 @@ def build_generator(
     activation = ingredients.reconstruction_activation
     if decoder == "upsampling":
         x = conv(gf_dim, 5, activation="relu", name="g_decoder_h0_conv")(x)
-        x = keras.layers.UpSampling2D(2)(x)
+        x = keras.layers.UpSampling2D(2, name="g_decoder_h0_up")(x)
         x = conv(gf_dim, 5, activation="relu", name="g_decoder_h1_conv")(x)
-        x = keras.layers.UpSampling2D(2)(x)
-        x = fit_to(x, half(height) + 2, half(width) + 2)
+        x = keras.layers.UpSampling2D(2, name="g_decoder_h1_up")(x)
+        x = fit_to(x, half(height) + 2, half(width) + 2, "g_decoder_h1")
         x = conv(2 * gf_dim, 3, padding="valid", activation="relu", name="g_decoder_h2_conv")(x)
-        x = keras.layers.UpSampling2D(2)(x)
-        x = fit_to(x, height, width)
+        x = keras.layers.UpSampling2D(2, name="g_decoder_h2_up")(x)
+        x = fit_to(x, height, width, "g_decoder_h2")
         x = conv(channels, 5, activation=activation, name="g_decoder_h3_conv")(x)
     else:
 
@@ -542,10 +557,8 @@ def compile_models(
     ingredients : Ingredients, default=FIDELITIES["published"]
         Where optimizer and losses come from.
     """
-    # A Python float would become a float32 even where Keras computes in float64.
-    schedule = keras.optimizers.schedules.InverseTimeDecay(
-        np.float64(learning_rate), decay_steps=1, decay_rate=decay
-    )
+    # In float64, also where Keras computes in float32: the published decay is 1e-8.
+    schedule = optimizers.InverseTimeDecay(learning_rate, decay, dtype="float64")
     make_optimizer = distribution.clipping_the_sum(ingredients.optimizer)
     optimizer = make_optimizer(schedule, clipvalue=clipvalue)
     # It must know the weights of both before either trains.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from gaal_alocc import distribution
+from gaal_alocc.optimizers import Reusable
 
 
 @keras.saving.register_keras_serializable(package="alocc.tensorflow1")
@@ -76,7 +77,7 @@ class LeakyReLU(keras.layers.LeakyReLU):
 
 
 @keras.saving.register_keras_serializable(package="alocc.tensorflow1")
-class RMSProp(keras.optimizers.RMSprop):
+class RMSProp(Reusable, keras.optimizers.RMSprop):
     """RMSprop whose mean squares start at 1; Keras's start at 0.
 
     a <- rho * a + (1 - rho) * g^2;  p <- p - lr * g / sqrt(a + epsilon). So the first steps

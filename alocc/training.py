@@ -8,7 +8,7 @@ the published port, or traced into a graph that runs many updates a call with th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -17,7 +17,7 @@ import pandas as pd
 import tensorflow as tf
 
 from alocc.networks import Networks
-from gaal_alocc import distribution
+from gaal_alocc import distribution, programs
 from gaal_alocc.checkpoints import Checkpoints
 
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
@@ -142,7 +142,9 @@ def test_step(model: keras.Model, x, y) -> dict:
     return distribution.run_step(model.test_step, x, y)
 
 
-def by_batch(networks: Networks, program: Program = PUBLISHED) -> Callable:
+def by_batch(
+    networks: Networks, program: Program = PUBLISHED, share_as: Hashable = None
+) -> Callable:
     """Open the first door: every step goes through ``train_on_batch``.
 
     Parameters
@@ -151,6 +153,8 @@ def by_batch(networks: Networks, program: Program = PUBLISHED) -> Callable:
         Compiled models.
     program : Program, default=PUBLISHED
         Whose update to make.
+    share_as : hashable, optional
+        See :func:`train`.
 
     Returns
     -------
@@ -158,15 +162,23 @@ def by_batch(networks: Networks, program: Program = PUBLISHED) -> Callable:
         Takes x and z, see :func:`fused`.
     """
     door = Door(train_on_batch, test_on_batch)
+    models = (networks.discriminator, networks.discriminator_model, networks.adversarial_model)
+    steps = programs.SharedSteps(share_as, models, networks.variables())
 
     def execute(x, z):
         pairs = zip(tf.convert_to_tensor(x), tf.convert_to_tensor(z))
-        return np.array([program.update(networks, door, *pair) for pair in pairs])
+        with steps:
+            return np.array([program.update(networks, door, *pair) for pair in pairs])
 
     return execute
 
 
-def fused(networks: Networks, batch_size: int, program: Program = PUBLISHED) -> Callable:
+def fused(
+    networks: Networks,
+    batch_size: int,
+    program: Program = PUBLISHED,
+    share_as: Hashable = None,
+) -> Callable:
     """Open the second door: a graph that runs the same update many times a call.
 
     Parameters
@@ -177,6 +189,8 @@ def fused(networks: Networks, batch_size: int, program: Program = PUBLISHED) -> 
         B.
     program : Program, default=PUBLISHED
         Whose update to make.
+    share_as : hashable, optional
+        See :func:`train`.
 
     Returns
     -------
@@ -191,16 +205,17 @@ def fused(networks: Networks, batch_size: int, program: Program = PUBLISHED) -> 
 
     # Plain graph: XLA's convolutions are slower than TensorFlow's own.
     @tf.function(input_signature=signature)
-    def execute(x, z):
+    def run(x, z):
         n_updates = tf.shape(x)[0]
         losses = tf.TensorArray(dtype, n_updates, element_shape=(len(program.losses),))
         for i in tf.range(n_updates):
             losses = losses.write(i, tf.stack(program.update(networks, door, x[i], z[i])))
         return losses.stack()
 
-    # Called as such it is traced once, and TensorFlow does not take a second fit for retracing.
-    graph = execute.get_concrete_function()
-    return lambda x, z: graph(tf.constant(x, dtype), tf.constant(z, dtype))
+    key = share_as and (share_as, "fused", program.update, *signature)
+    graph = programs.shared(key, lambda: programs.Program(run, networks.variables()))
+    variables = networks.variables()
+    return lambda x, z: graph(variables, x, z)
 
 
 def updates_per_execution(
@@ -235,6 +250,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     on_epoch: Callable[[int, dict], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    share_as: Hashable = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
     """Train R and D update by update, by either door.
@@ -262,6 +278,9 @@ def train(
         Given the epoch's number, from 0, and the means of its losses, before the callbacks.
     checkpoints : Checkpoints, optional
         Where to go on from, and to write snapshots to.
+    share_as : hashable, optional
+        All that a graph depends on which the other parameters here do not tell. Runs that are
+        alike in it share traced programs; by default a run has its own.
     verbose : {0, 1}, default=0
         Show a progress bar.
 
@@ -275,9 +294,9 @@ def train(
     z = z[: m * batch_size].reshape(x.shape)
     n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
     if steps_per_execution == 1:
-        execute = by_batch(networks, program)
+        execute = by_batch(networks, program, share_as)
     else:
-        execute = fused(networks, batch_size, program)
+        execute = fused(networks, batch_size, program, share_as)
     names = program.losses
 
     model = networks.adversarial_model

@@ -74,3 +74,8 @@ class Reusable:
 @keras.saving.register_keras_serializable(package="gaal_alocc")
 class SGD(Reusable, keras.optimizers.SGD):
     """Keras's SGD."""
+
+
+@keras.saving.register_keras_serializable(package="gaal_alocc")
+class RMSprop(Reusable, keras.optimizers.RMSprop):
+    """Keras's RMSprop."""

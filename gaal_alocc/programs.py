@@ -103,6 +103,29 @@ def shared(key: Hashable, make: Callable[[], Program]) -> Program:
     return program
 
 
+def call(model: keras.Model, x: Any) -> tf.Tensor:
+    """Apply a model as at test time, by a program that all of its architecture share.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one input and one output.
+    x : array-like
+        A batch, of any length.
+
+    Returns
+    -------
+    Tensor
+        ``model(x, training=False)``, by its weights of now.
+    """
+    if any(isinstance(v.value, tf.distribute.DistributedValues) for v in model.weights):
+        return model(x, training=False)
+    rows = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)
+    graph = tf.function(lambda x: model(x, training=False), input_signature=[rows])
+    program = shared(("call", architecture(model)), lambda: Program(graph, model.weights))
+    return program(model.weights, x)
+
+
 class SharedSteps:
     """Have models' ``train_on_batch`` and ``test_on_batch`` run shared programs, in a ``with``.
 
@@ -192,7 +215,7 @@ def sources(*modules: ModuleType) -> tuple:
         value
         for module in modules
         for name, value in vars(module).items()
-        if not name.startswith("__") and isinstance(value, Hashable)
+        if not name.startswith("__") and (callable(value) or isinstance(value, int | float | str))
     )
 
 

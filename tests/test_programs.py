@@ -1,0 +1,331 @@
+"""Runs of one shape share a traced program: the same numbers, nothing shared, nothing kept."""
+
+import copy
+import gc
+import pickle
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from tensorflow.python.framework import func_graph, ops
+
+import gaal.training
+from alocc import ALOCC
+from gaal import MOGAAL, SOGAAL
+from gaal_alocc import programs
+
+X = np.random.default_rng(0).random((60, 3), np.float32)
+OTHER = np.random.default_rng(1).random((60, 3), np.float32)
+Y = np.arange(60) % 5 == 0
+IMAGES = np.random.default_rng(2).random((12, 16, 16), np.float32)
+OTHER_IMAGES = np.random.default_rng(3).random((12, 16, 16), np.float32)
+DOORS = {"train_on_batch": 1, "graph": "auto"}
+
+
+def so(seed=0, **params):
+    return SOGAAL(**{"stop_epochs": 3, "batch_size": 20, "random_state": seed, **params})
+
+
+def mo(seed=0, **params):
+    return MOGAAL(**{"k": 3, "stop_epochs": 3, "batch_size": 20, "random_state": seed, **params})
+
+
+def alocc(seed=0, **params):
+    sizes = {"epochs": 2, "batch_size": 4, "gf_dim": 1, "df_dim": 1}
+    return ALOCC(**{**sizes, "random_state": seed, **params})
+
+
+MADE = {"so": so, "mo": mo, "alocc": alocc}
+
+
+def data_of(kind, other=False):
+    if kind == "alocc":
+        return OTHER_IMAGES if other else IMAGES
+    return OTHER if other else X
+
+
+def numbers(detector):
+    """All that a fit leaves behind, as arrays."""
+    models = [detector.generator_, detector.discriminator_]
+    combined = getattr(detector, "combine_model_", None) or detector.adversarial_model_
+    X = IMAGES if isinstance(detector, ALOCC) else OTHER
+    optimizers = [] if combined.optimizer is None else [combined.optimizer]
+    return [
+        detector.history_.to_numpy(),
+        *(w for model in models for w in model.get_weights()),
+        *(v.numpy() for optimizer in optimizers for v in optimizer.variables),
+        detector.score_samples(X),
+    ]
+
+
+def assert_equal(one, other):
+    assert len(one) == len(other)
+    for a, b in zip(one, other):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """Names of the functions traced since."""
+    programs.clear()
+    names = []
+    init = programs.Program.__init__
+
+    def counted(self, function, variables):
+        names.append(function.python_function.__name__)
+        init(self, function, variables)
+
+    monkeypatch.setattr(programs.Program, "__init__", counted)
+    yield names
+    programs.clear()
+
+
+class Interrupts(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+class Stops(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+def disturb(kind, steps):
+    """Fit what shares the program of the default detector, in all the ways that may go wrong."""
+    make, data = MADE[kind], data_of(kind, other=True)
+    make(seed=9, steps_per_execution=steps).fit(data)
+    with pytest.raises(KeyboardInterrupt):
+        make(seed=8, steps_per_execution=steps).fit(data, callbacks=Interrupts())
+    make(seed=7, steps_per_execution=steps).fit(data, callbacks=Stops())
+    spoiled = make(seed=6, steps_per_execution=steps).fit(data)
+    for model in (spoiled.generator_, spoiled.discriminator_):
+        model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", MADE)
+def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
+    make, data = MADE[kind], data_of(kind)
+    programs.clear()
+    first = make(steps_per_execution=DOORS[door]).fit(data)
+    expected = numbers(first)
+    disturb(kind, DOORS[door])
+    assert_equal(numbers(make(steps_per_execution=DOORS[door]).fit(data)), expected)
+    assert_equal(numbers(first), expected)  # nor has the first detector been touched
+
+
+@pytest.mark.parametrize("make", [so, mo])
+def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch):
+    monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)
+    programs.clear()
+    expected = numbers(make(stop_epochs=1).fit(X))
+    make(seed=5, stop_epochs=1).fit(OTHER)
+    assert_equal(numbers(make(stop_epochs=1).fit(X)), expected)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**31 - 1), st.floats(1e-4, 0.1), st.floats(0, 0.1))
+def test_rates_and_seeds_are_no_part_of_a_program(seed, lr, decay):
+    shared = so(seed, lr_d=lr, lr_g=lr / 3, decay=decay).fit(X)
+    programs.clear()
+    assert_equal(numbers(so(seed, lr_d=lr, lr_g=lr / 3, decay=decay).fit(X)), numbers(shared))
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_runs_of_one_shape_are_traced_once(kind, traces):
+    make = MADE[kind]
+    make().fit(data_of(kind))
+    assert traces
+    traces.clear()
+    make(seed=3).fit(data_of(kind, other=True))
+    if kind == "alocc":
+        make(learning_rate=0.1, decay=0.5, epochs=1).fit(data_of(kind))
+    else:
+        make(lr_d=0.1, lr_g=0.2, decay=0.3, generator_bias=0.5, stop_epochs=1).fit(X)
+    assert traces == []
+    if kind != "alocc":
+        make(momentum=0.5).fit(X)
+        make(batch_size=30).fit(X)
+        make().fit(X[:50])
+        assert traces == ["run"] * 3
+
+
+def test_the_first_door_shares_its_steps(traces):
+    so(steps_per_execution=1).fit(X)
+    assert len(traces) == 3  # D's step, G's, and G's loss where it is frozen
+    so(seed=4, lr_d=0.5, steps_per_execution=1).fit(OTHER)
+    assert len(traces) == 3
+
+
+def test_settings_of_keras_make_another_program(traces):
+    epsilon = keras.config.epsilon()
+    narrow = so(lr_d=1.0, epochs=9).fit(X).history_
+    try:
+        keras.config.set_epsilon(0.3)
+        wide = so(lr_d=1.0, epochs=9).fit(X).history_
+    finally:
+        keras.config.set_epsilon(epsilon)
+    assert traces.count("run") == 2
+    assert np.abs(wide - narrow).to_numpy().max() > 1e-3
+    again = so(lr_d=1.0, epochs=9).fit(X).history_
+    np.testing.assert_array_equal(again, narrow)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_fitted_detectors_are_independent(kind):
+    one = MADE[kind](seed=1).fit(data_of(kind))
+    kept = numbers(one)
+    other = MADE[kind](seed=2).fit(data_of(kind))
+    other.discriminator_.set_weights([w + 1 for w in other.discriminator_.get_weights()])
+    MADE[kind](seed=1).fit(data_of(kind, other=True))
+    assert_equal(numbers(one), kept)
+    held = one.discriminator_, one.discriminator_.get_weights()
+    one.fit(data_of(kind, other=True))
+    assert one.discriminator_ is not held[0]
+    assert_equal(held[0].get_weights(), held[1])
+
+
+@pytest.mark.parametrize("make", [so, mo])
+def test_a_fitted_model_that_is_changed_scores_otherwise(make):
+    detector = make().fit(X)
+    before = detector.score_samples(X)
+    D = detector.discriminator_
+    D.set_weights([2 * w for w in D.get_weights()])
+    np.testing.assert_allclose(detector.score_samples(X), D(X).numpy().ravel(), rtol=1e-5)
+    assert np.abs(detector.score_samples(X) - before).max() > 1e-3
+
+
+def test_parameters_that_are_set_after_fit_do_not_change_its_models():
+    detector = mo().fit(X)
+    expected = numbers(mo().fit(X))
+    detector.set_params(k=2, generator_bias=3.0, discriminator_bias=4.0)
+    assert_equal(numbers(detector), expected)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_threads_that_fit_at_the_same_time_give_the_serial_results(door):
+    jobs = [(kind, seed) for kind in MADE for seed in (0, 1)]
+
+    def fit(kind, seed):
+        detector = MADE[kind](seed, steps_per_execution=DOORS[door])
+        return numbers(detector.fit(data_of(kind)))
+
+    serial = {job: fit(*job) for job in jobs}
+    programs.clear()
+    results = {}
+    threads = [
+        threading.Thread(target=lambda job=job: results.update({job: fit(*job)})) for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for job in jobs:
+        assert_equal(results[job], serial[job])
+
+
+@pytest.mark.parametrize("make", [so, mo])
+def test_copies_and_clones_of_a_detector_whose_models_nobody_looked_at(make):
+    detector, expected = make().fit(X), make().fit(X).score_samples(OTHER)
+    for copied in (copy.deepcopy(detector), pickle.loads(pickle.dumps(detector))):
+        np.testing.assert_array_equal(copied.score_samples(OTHER), expected)
+    assert_equal(numbers(clone(detector).fit(X)), numbers(detector))
+
+
+def test_early_stopping_puts_the_best_weights_back_in_a_second_fit_too():
+    seen = []
+    for _ in range(2):
+        stop = keras.callbacks.EarlyStopping(
+            "auc", mode="min", patience=2, restore_best_weights=True
+        )
+        detector = so(stop_epochs=9).fit(X, Y, callbacks=stop)
+        assert stop.model is detector.combine_model_
+        seen.append(numbers(detector))
+    assert_equal(*seen)
+
+
+def live_graphs():
+    gc.collect()
+    return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
+
+
+def registered_gradients():
+    return len(ops.gradient_registry.list())
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", MADE)
+def test_nothing_of_a_fit_is_kept(kind, door):
+    def fit(seed):
+        detector = MADE[kind](seed, steps_per_execution=DOORS[door]).fit(data_of(kind))
+        detector.score_samples(data_of(kind))
+
+    fit(0)
+    before = live_graphs(), registered_gradients()
+    for seed in range(1, 5):
+        fit(seed)
+    assert (live_graphs(), registered_gradients()) == before
+    programs.clear()
+    fit(0)
+    assert registered_gradients() == before[1]  # that of a graph of its own is not kept either
+
+
+def test_a_search_keeps_nothing():
+    def score(detector, X, y):
+        return roc_auc_score(y, -detector.score_samples(X))
+
+    def search():
+        GridSearchCV(so(), {"lr_d": [0.1, 0.01], "decay": [0, 0.1]}, scoring=score, cv=2).fit(X, Y)
+
+    search()
+    before = live_graphs(), registered_gradients()
+    search()
+    assert (live_graphs(), registered_gradients()) == before
+
+
+def test_no_more_programs_are_kept_than_a_handful(traces, monkeypatch):
+    monkeypatch.setattr(programs, "KEPT", 2)
+    for n in (30, 40, 50):
+        so(stop_epochs=1).fit(X[:n])
+    assert len(traces) == 3
+    so(stop_epochs=1).fit(X[:40])  # that used last but one
+    assert len(traces) == 3
+    so(stop_epochs=1).fit(X[:30])  # that has gone
+    assert len(traces) == 4
+    gc.collect()
+    programs.clear()
+    so(stop_epochs=1).fit(X[:30])
+    assert len(traces) == 5
+
+
+def test_what_reads_other_variables_is_not_shared():
+    outside, own = tf.Variable(2.0), tf.Variable(3.0)
+
+    def make():
+        @tf.function(input_signature=[tf.TensorSpec(())])
+        def product(x):
+            return outside * own * x
+
+        return programs.Program(product, [own])
+
+    assert programs.shared("product", make)([own], 5.0) == 30.0
+    assert programs.shared("product", make) is not programs.shared("product", make)
+
+
+def test_a_subclass_that_builds_other_networks_has_a_program_of_its_own(traces):
+    class Wider(SOGAAL):
+        def _build_discriminator(self, n_features, n_samples, seed):
+            return super()._build_discriminator(n_features, 4 * n_samples, seed)
+
+    so().fit(X)
+    wider = Wider(stop_epochs=3, batch_size=20, random_state=0).fit(X)
+    assert traces.count("run") == 2
+    assert wider.discriminator_.layers[1].units == 16
+    assert so().fit(X).discriminator_.layers[1].units == 8

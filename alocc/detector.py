@@ -659,6 +659,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ndarray of the shape of X, of Keras's default float type
             In [0, 1], tanh as (R(x) + 1) / 2. Of a tf.data.Dataset (n, height, width, channels).
         """
+        check_is_fitted(self)
         as_images = networks.FIDELITIES[self.fidelity_].as_images
 
         def block(x: np.ndarray) -> np.ndarray:

@@ -57,7 +57,12 @@ class Reusable:
 
     Keras has gradients summed over the replicas also where there is but one. TensorFlow notes
     the gradient of that sum in a registry that it never empties, and with it the whole graph.
+    Nor does it ever forget a name under which it has made a variable, so optimizers have one
+    name for all runs.
     """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **{"name": type(self).__name__.lower(), **kwargs})
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:

@@ -591,6 +591,7 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
     import numpy as np
 
     from alocc.datasets import load_image_folder, resize_images
+    from gaal_alocc.file_kinds import instead
 
     path = Path(args.input)
     height, width, channels = detector.generator_.input_shape[1:]
@@ -613,7 +614,10 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
                     raise UserError(f"--array {name}: {path} holds {', '.join(names)}.")
                 X = archive[name]
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a readable npy or npz file: {error}") from error
+        # Of whatever it does not know numpy says that it is a pickle.
+        unknown = "pickle" in str(error) and "Object arrays" not in str(error)
+        found = (instead(path) or ": it holds no array") if unknown else f": {error}"
+        raise UserError(f"{path} is not a readable npy or npz file{found}.") from error
     if X.ndim in (3, 4) and X.shape[1:3] != (height, width):
         warnings.warn(
             f"images of {X.shape[1]} x {X.shape[2]} are resized to the model's {height} x {width}.",

@@ -27,6 +27,7 @@ from alocc.images import (
     resize_images,
     to_channels,
 )
+from gaal_alocc.file_kinds import instead
 
 NOISE_SIGMA = 0.155  # of the published program, for pixels in [0, 1]
 NOISE_BLOCK = 2**20  # pixels whose noise is drawn at a time
@@ -144,7 +145,7 @@ def _mnist_by_keras(download: bool) -> tuple[dict[str, np.ndarray], str]:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an npz file.")
+        raise ValueError(f"{path} is not an npz file{instead(path)}.")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in _NPZ_NAMES if name in archive.files}

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaal_alocc.file_kinds import instead
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -107,7 +109,7 @@ def to_channels(image: np.ndarray, channels: int | None) -> np.ndarray:
 def _read(
     path: Path, size: tuple[int, int] | None, channels: int | None, background: int | None
 ) -> _File:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         # Not by the path: of that Pillow maps plain TIFFs into memory, and mixes up the width
@@ -115,6 +117,9 @@ def _read(
         with open(path, "rb") as opened, Image.open(opened) as image:
             file = _decode(path, image, background)
     except Exception as error:  # a broken file leads Pillow to many others than OSError
+        found = instead(path)
+        if isinstance(error, UnidentifiedImageError) and found and "image" not in found:
+            raise ValueError(f"{path} is not a readable image{found}.") from error
         raise ValueError(f"{path} is not a readable image: {error}") from error
     file.pixels = to_channels(file.pixels, channels)
     if size is not None:

@@ -115,6 +115,12 @@ def looks_like(path: Path) -> tuple[str, str] | None:
     return None
 
 
+def instead(path: Path) -> str:
+    """Go on from "is no ...": tell what a file looks like instead; empty where nobody knows."""
+    what, how = looks_like(path) or ("", "")
+    return what and f"; it looks like {what}" + (f", which {how}" if how else "")
+
+
 def _archive(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:

@@ -20,7 +20,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
-from gaal_alocc.file_kinds import looks_like
+from gaal_alocc.file_kinds import instead
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -130,13 +130,10 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
             with open_file(path) as file:
                 schema, n = file.schema_arrow, n + file.metadata.num_rows
         except pa.ArrowInvalid as error:
-            what, how = looks_like(path) or ("text", "pandas.read_csv reads")
-            if "Parquet" in what:
+            found = instead(path) or "; it looks like text, which pandas.read_csv reads"
+            if "Parquet" in found:
                 raise ValueError(f"X is {path}, which is damaged: {error}") from error
-            reader = f", which {how}" if how else ""
-            raise ValueError(
-                f"X is {path}, which is no Parquet file; it looks like {what}{reader}."
-            ) from error
+            raise ValueError(f"X is {path}, which is no Parquet file{found}.") from error
         # The index of a DataFrame is no feature; one that counts the rows is no column, but a dict.
         index = (schema.pandas_metadata or {}).get("index_columns", [])
         fields = [field for field in schema if field.name not in [*leave_out, *index]]

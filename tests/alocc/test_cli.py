@@ -383,12 +383,14 @@ class TestScore:
         np.save(tmp_path / "flat.npy", np.zeros(5))
         np.save(tmp_path / "range.npy", np.full((2, 28, 28), 7.0))
         (tmp_path / "text.npy").write_text("no array")
+        (tmp_path / "mat.npy").write_bytes(b"MATLAB 5.0 MAT-file")
         before = set(tmp_path.iterdir())
         end = ["--model", trained[0], "--output", tmp_path / "scores.csv"]
         assert_fails(["score", tmp_path / "nowhere", *end], "does not exist")
         assert_fails(["score", tmp_path / "two.npz", *end], "several arrays", "a, b")
         assert_fails(["score", tmp_path / "two.npz", "--array", "c", *end], "holds a, b")
         assert_fails(["score", tmp_path / "text.npy", *end], "not a readable npy or npz file")
+        assert_fails(["score", tmp_path / "mat.npy", *end], "looks like a MATLAB file")
         assert_fails(["score", tmp_path / "flat.npy", *end])
         assert_fails(["score", tmp_path / "range.npy", *end])
         assert set(tmp_path.iterdir()) == before

@@ -3,6 +3,7 @@ import struct
 
 import numpy as np
 import pytest
+import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -296,6 +297,15 @@ class TestImageFolder:
         (tmp_path / "bad.png").write_bytes(raw)
         with pytest.raises(ValueError, match=r"bad\.png is not a readable image"):
             datasets.load_image_folder(tmp_path)
+
+    def test_of_another_file_it_is_said_what_it_looks_like(self, tmp_path):
+        scipy.io.savemat(tmp_path / "bad.png", {"X": np.zeros(3)}, appendmat=False)
+        message = r"bad\.png is not a readable image; it looks like a MATLAB file.*loadmat reads"
+        with pytest.raises(ValueError, match=message):
+            datasets.load_image_folder(tmp_path)
+        message = r"bad\.png is not an npz file; it looks like a MATLAB file.*loadmat reads"
+        with pytest.raises(ValueError, match=message):
+            datasets.load_mnist(tmp_path / "bad.png")
 
     def test_an_image_cut_short_is_named(self, tmp_path):
         noise = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reproduction import verdicts
+from reproduction.baselines import BASELINES
 from reproduction.gaal_runs import ALGORITHMS, COMMON, detector, mean_spread, wide
 from reproduction.target import Outcome, Plan, Target, sha256
 
@@ -44,25 +45,19 @@ def irrelevant_pieces(plan: Plan) -> list[dict]:
 
 def irrelevant(method: str, share: float, seed: int, stop_epochs: int) -> dict:
     """Score the data with a share of irrelevant variables by one method."""
-    from sklearn.ensemble import IsolationForest
     from sklearn.metrics import roc_auc_score
-    from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
     X, y = irrelevant_data(share, seed)
     start = time.perf_counter()
-    if method == "LOF":
-        score = LocalOutlierFactor(20).fit(X).negative_outlier_factor_
-    elif method == "kNN":
-        score = -NearestNeighbors(n_neighbors=5).fit(X).kneighbors()[0][:, -1]
-    elif method == "IsolationForest":
-        score = IsolationForest(random_state=seed).fit(X).score_samples(X)
+    if method in BASELINES:
+        score, _ = BASELINES[method](X, X[:1], seed)
     else:
-        score = detector(method, {"stop_epochs": stop_epochs}, seed).fit(X).score_samples(X)
+        score = -detector(method, {"stop_epochs": stop_epochs}, seed).fit(X).score_samples(X)
     return {
         "method": method,
         "share": share,
         "seed": seed,
-        "auc": float(roc_auc_score(y, -score)),
+        "auc": float(roc_auc_score(y, score)),
         "seconds": time.perf_counter() - start,
     }
 

@@ -32,7 +32,7 @@ DPI = 110
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 PROTOCOL = (
     "Every AUC of GAAL is the published protocol's: measured on the training data, its labels used"
-    " for nothing else. It does not tell how the detector does on new data."
+    " for nothing else. How a detector does on new data is told by the target of that name alone."
 )
 RULES = (
     "Each comparison names its rule; the verdict on a target is the worst of its comparisons. The"

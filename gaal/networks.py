@@ -470,8 +470,9 @@ def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
         return Program(score, [])
 
-    program = programs.shared(("D(x) in float64", programs.architecture(discriminator)), make)
-    return lambda x: program([], x, *discriminator.weights).numpy()
+    key = ("D(x) in float64", programs.architecture(discriminator))
+    program = programs.shared(key, make, any_settings=True)
+    return lambda x: program([], x, *(v.value.value() for v in discriminator.weights)).numpy()
 
 
 def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:

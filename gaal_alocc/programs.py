@@ -75,16 +75,18 @@ class Program:
         return self._graph.inference_fn.call_preflattened(inputs)
 
 
-def shared(key: Hashable, make: Callable[[], Program]) -> Program:
+def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = False) -> Program:
     """Give the program that runs alike share, made for the first of them.
 
     Parameters
     ----------
     key : hashable
-        All that its graph depends on but for Keras's and TensorFlow's settings, which are
-        added. None for a program that is not to be shared.
+        All that its graph depends on but for Keras's and TensorFlow's settings. None for a
+        program that is not to be shared.
     make : callable
         Makes it, where it is not there.
+    any_settings : bool, default=False
+        Whether it is the same whatever these are.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def shared(key: Hashable, make: Callable[[], Program]) -> Program:
     """
     if key is None or tf.distribute.has_strategy():
         return make()
-    key = (key, _settings())
+    key = (key, None if any_settings else _settings())
     with _lock:
         program = _programs.pop(key, None) or make()
         if program.whole:
@@ -122,7 +124,8 @@ def call(model: keras.Model, x: Any) -> tf.Tensor:
         return model(x, training=False)
     rows = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)
     graph = tf.function(lambda x: model(x, training=False), input_signature=[rows])
-    program = shared(("call", architecture(model)), lambda: Program(graph, model.weights))
+    key = ("call", architecture(model))
+    program = shared(key, lambda: Program(graph, model.weights), any_settings=True)
     return program(model.weights, x)
 
 

@@ -21,6 +21,7 @@ from reproduction import (
     irrelevant_variables,
     onecluster,
     post_figure3,
+    recorded_runs,
     report,
     stop_epochs,
     verdicts,
@@ -391,6 +392,7 @@ BAD = {
         "division",
         algorithm=["SO-GAAL", "MO-GAAL"],
         end=[0.9, 0.8],
+        coverage=[0.1, 0.2],
         moments=[
             [
                 {
@@ -475,7 +477,10 @@ def test_small_pieces_of_gaal_run_and_show():
     for algorithm in gaal_runs.ALGORITHMS:
         result = gaal_runs.summarise(algorithm=algorithm, **short)
         assert 0 <= result["stop"] <= result["best"] <= 1
-        looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
+        looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None, True)
+        blind = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None, False)
+        assert blind["moments"] == []
+        assert (blind["end"], blind["coverage"]) == (looked["end"], looked["coverage"])
         assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20, 60]
         assert looked["moments"][0]["generated"].shape == (300, 2)
         assert looked["end"] == looked["moments"][-1]["auc"]
@@ -498,6 +503,44 @@ def test_the_settings_of_the_figures_are_the_published_ones():
     pieces = TARGETS["datasets"].pieces(full)
     assert len(pieces) == 12 * 2 * 10
     assert {piece["home"] for piece in pieces} == {"data"}
+
+
+@pytest.mark.parametrize("name", recorded_runs.RECORDS)
+def test_a_recorded_run_is_trained_again_by_the_detector(name):
+    outcome = recorded_runs.show_recorded(QUICK, [recorded_runs.run_recorded(name)])
+    assert {c.verdict for c in outcome.comparisons} == {verdicts.REPRODUCED}
+
+
+@pytest.mark.parametrize(
+    ("departure", "what"),
+    [
+        ("loss_summed", "losses"),
+        ("no_decay", "learning rate of D"),
+        ("shuffle", "losses"),
+        ("one_epoch", "updates in which G learns"),
+        ("frozen", "updates in which G learns"),
+    ],
+)
+def test_a_program_with_one_departure_is_found_out_by_the_recorded_runs(departure, what):
+    """He kernels are not among them: a record brings its own. so-onecluster finds them out."""
+    run = recorded_runs.run_recorded("so_gaal_n1100_d4", (departure,))
+    wrong = [c.what for c in recorded_runs.compare(run) if c.verdict == verdicts.DIFFERS]
+    assert any(found.startswith(what) for found in wrong), wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("departure", ["he_normal", "loss_summed", "one_epoch"])
+def test_a_program_with_one_departure_is_found_out_by_ten_runs_on_onecluster(departure):
+    from porting.departures import departed
+
+    data = gaal_data.load("onecluster", None)
+    runs = []
+    for seed in range(10):
+        other = departed("so-gaal", [departure], stop_epochs=1000, random_state=seed)
+        history = other.fit(data.data, data.target).history_.astype(np.float32)
+        runs.append({**flat("SO-GAAL", seed=seed), "history": history, "stop": 2002})
+    outcome = TARGETS["so-onecluster"].show(QUICK, runs)
+    assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)

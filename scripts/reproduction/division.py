@@ -23,8 +23,13 @@ GRID = 80
 MOMENTS = (0.05, 0.15, 1 / 3, 1.0)  # of the whole training; the generator stops at a third
 
 
-def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
-    """Train one detector, keep D over the plane and the potential outliers at some moments."""
+def moments(
+    algorithm: str, name: str, parameters: dict, seed: int, home: str | None, look: bool
+) -> dict:
+    """Train one detector; if asked to look, keep D and the potential outliers at some moments.
+
+    Looking ends a call of the training at every epoch, which takes longer than the updates.
+    """
     import keras
 
     data = load(name, home)
@@ -50,12 +55,13 @@ def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | 
 
     start = time.perf_counter()
     fitted = detector(algorithm, parameters, seed)
-    fitted.fit(data.data, data.target, callbacks=[Look()])
+    fitted.fit(data.data, data.target, callbacks=[Look()] if look else ())
     return {
         "algorithm": algorithm,
         "name": name,
         "seed": seed,
         "moments": seen,
+        "coverage": coverage(generate(fitted.generator_, noise)),
         "end": float(fitted.history_["auc"].iloc[-1]),
         "seconds": time.perf_counter() - start,
     }
@@ -86,6 +92,7 @@ def moments_pieces(plan: Plan) -> list[dict]:
             "parameters": {"stop_epochs": stop[algorithm]},
             "seed": seed,
             "home": home_of(plan),
+            "look": seed == plan.first_seed,
         }
         for name in planes
         for algorithm in ALGORITHMS
@@ -129,7 +136,7 @@ def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
                         "algorithm": run["algorithm"],
                         "seed": run["seed"],
                         "end": run["end"],
-                        "coverage": coverage(run["moments"][-1]["generated"]),
+                        "coverage": run["coverage"],
                         "seconds": run["seconds"],
                     }
                 )

@@ -16,6 +16,7 @@ from reproduction import (
     post_figure4,
     post_figure5,
     post_figure6,
+    recorded_runs,
     so_onecluster,
     stop_epochs,
     sub_generators,
@@ -24,6 +25,7 @@ from reproduction import (
 GAAL = [
     module.TARGET
     for module in (
+        recorded_runs,
         so_onecluster,
         mo_onecluster,
         post_figure2,

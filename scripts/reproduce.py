@@ -15,6 +15,7 @@ import itertools
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
 def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int = 1) -> list[dict | str]:
-    """Run pieces of a target one after the other; return what went wrong in place of a result.
+    """Run pieces one after the other; return what went wrong in place of a result.
 
     By default one thread each, however many processes there are: the last digits of a sum depend
     on the number of threads, and training amplifies them.
@@ -49,13 +50,17 @@ def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int = 1) -
     return results
 
 
-def one_after_the_other(pieces: list[dict]) -> list[list[dict]]:
+def one_after_the_other(target: Target, plan: Plan) -> list[tuple[Callable, list[dict]]]:
     """Put together the pieces that differ in their seed only: one program serves all of them."""
 
     def alike(piece: dict) -> dict:
         return {name: value for name, value in piece.items() if name != "seed"}
 
-    return [list(some) for _, some in itertools.groupby(pieces, alike)]
+    chunks = [list(some) for _, some in itertools.groupby(target.pieces(plan), alike)]
+    return [
+        (some[0].get("run", target.run), [{k: v for k, v in p.items() if k != "run"} for p in some])
+        for some in chunks
+    ]
 
 
 def run_targets(
@@ -69,22 +74,24 @@ def run_targets(
     import keras
     from joblib import Parallel, delayed
 
-    pieces = {target.name: target.pieces(plan) for target in targets}
-    queue = [
-        delayed(run_pieces)(target.run, some, threads)
-        for target in targets
-        for some in one_after_the_other(pieces[target.name])
-    ]
-    jobs = min(jobs, len(queue) or 1)
+    chunks = {target.name: one_after_the_other(target, plan) for target in targets}
+    uses = Counter(str(chunk) for some in chunks.values() for chunk in some)
+    queue = {str(chunk): chunk for some in chunks.values() for chunk in some}
+    work = [delayed(run_pieces)(run, pieces, threads) for run, pieces in queue.values()]
+    finished = {}  # and still to be used
+    jobs = min(jobs, len(work) or 1)
     start, wrong = time.perf_counter(), {}
-    with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(queue)) as made:
+    with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(work)) as made:
         for target in targets:
-            expected = len(pieces[target.name])
+            expected = sum(len(pieces) for _, pieces in chunks[target.name])
             print(f"{target.name}: {target.title}, {expected} runs", flush=True)
             progress = keras.utils.Progbar(expected, unit_name="run") if expected else None
             results = []
-            while len(results) < expected:
-                results += next(made)
+            for chunk in map(str, chunks[target.name]):
+                if chunk not in finished:
+                    finished[chunk] = next(made)
+                uses[chunk] -= 1
+                results += finished[chunk] if uses[chunk] else finished.pop(chunk)
                 progress.update(len(results), finalize=len(results) == expected)
             failed = [result for result in results if isinstance(result, str)]
             if failed:
@@ -92,8 +99,8 @@ def run_targets(
                 continue
             outcome = target.show(plan, results)
             now = time.perf_counter()
-            seeds = sorted({piece["seed"] for piece in pieces[target.name] if "seed" in piece})
-            report.store(target, plan, outcome, seeds, now - start, output)
+            seeds = {p["seed"] for _, some in chunks[target.name] for p in some if "seed" in p}
+            report.store(target, plan, outcome, sorted(seeds), now - start, output)
             report.write(TARGETS.values(), output)
             start = now
     return wrong

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,16 @@ from matplotlib.figure import Figure
 
 from reproduction import verdicts
 from reproduction.gaal_data import PLANES, describe, home_of, load
-from reproduction.gaal_runs import ALGORITHMS, COMMON, detector, mean_spread
+from reproduction.gaal_runs import (
+    ALGORITHMS,
+    COMMON,
+    detector,
+    generate,
+    mean_spread,
+    plane_noise,
+    published_parameters,
+    train,
+)
 from reproduction.onecluster import points_of
 from reproduction.target import Outcome, Plan, Target
 
@@ -23,17 +31,16 @@ GRID = 80
 MOMENTS = (0.05, 0.15, 1 / 3, 1.0)  # of the whole training; the generator stops at a third
 
 
-def moments(
-    algorithm: str, name: str, parameters: dict, seed: int, home: str | None, look: bool
-) -> dict:
-    """Train one detector; if asked to look, keep D and the potential outliers at some moments.
+def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
+    """Train one detector, keep D over the plane and the potential outliers at some moments.
 
-    Looking ends a call of the training at every epoch, which takes longer than the updates.
+    Looking ends a call of the training after every epoch, which takes longer than the updates: so
+    one seed is looked at.
     """
     import keras
 
     data = load(name, home)
-    noise = np.random.default_rng(seed).random((300, 2), dtype=np.float32)
+    noise = plane_noise(seed)
     side = np.linspace(0, 1, GRID, dtype=np.float32)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     epochs = 3 * parameters["stop_epochs"]
@@ -53,18 +60,8 @@ def moments(
                     }
                 )
 
-    start = time.perf_counter()
-    fitted = detector(algorithm, parameters, seed)
-    fitted.fit(data.data, data.target, callbacks=[Look()] if look else ())
-    return {
-        "algorithm": algorithm,
-        "name": name,
-        "seed": seed,
-        "moments": seen,
-        "coverage": coverage(generate(fitted.generator_, noise)),
-        "end": float(fitted.history_["auc"].iloc[-1]),
-        "seconds": time.perf_counter() - start,
-    }
+    detector(algorithm, parameters, seed).fit(data.data, data.target, callbacks=[Look()])
+    return {"algorithm": algorithm, "name": name, "moments": seen}
 
 
 def discriminator_of(combine_model: keras.Model) -> keras.Model:
@@ -72,31 +69,21 @@ def discriminator_of(combine_model: keras.Model) -> keras.Model:
     return next(layer for layer in combine_model.layers if layer.name == "discriminator")
 
 
-def generate(generator: keras.Model, noise: np.ndarray) -> np.ndarray:
-    """Make potential outliers, by all sub-generators in turn where there are several."""
-    k = generator.input_shape[0]
-    if k is None:
-        return generator(noise).numpy()
-    noise = noise[: len(noise) // k * k].reshape(k, -1, 2)
-    return generator(noise).numpy().reshape(-1, 2)
-
-
 def moments_pieces(plan: Plan) -> list[dict]:
-    """Give every plane and algorithm, and some seeds."""
-    planes = ["onecluster", *PLANES] if plan.full else ["onecluster"]
-    stop = {"SO-GAAL": 1000, "MO-GAAL": 1500} if plan.full else {"SO-GAAL": 300, "MO-GAAL": 300}
+    """Give every plane and algorithm: all seeds, and the first once more, to be looked at."""
     return [
         {
+            **run,
             "algorithm": algorithm,
             "name": name,
-            "parameters": {"stop_epochs": stop[algorithm]},
+            "parameters": published_parameters(algorithm, "onecluster"),
             "seed": seed,
             "home": home_of(plan),
-            "look": seed == plan.first_seed,
         }
-        for name in planes
+        for name in (["onecluster", *PLANES] if plan.full else ["onecluster"])
         for algorithm in ALGORITHMS
-        for seed in plan.all_seeds
+        for run, seeds in (({"run": moments}, plan.some_seeds(1)), ({}, plan.all_seeds))
+        for seed in seeds
     ]
 
 
@@ -113,7 +100,11 @@ def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
     for name in dict.fromkeys(run["name"] for run in runs):
         data = load(name, home)
         first = [
-            next(r for r in runs if r["name"] == name and r["algorithm"] == algorithm)
+            next(
+                run
+                for run in runs
+                if (run["name"], run["algorithm"]) == (name, algorithm) and "moments" in run
+            )
             for algorithm in ALGORITHMS
         ]
         figure = Figure(figsize=(7, 14 / len(MOMENTS) + 0.4), layout="constrained")
@@ -129,14 +120,14 @@ def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
         )
         figures[f"Division of the plane: {name}"] = figure
         for run in runs:
-            if run["name"] == name:
+            if run["name"] == name and "moments" not in run:
                 rows.append(
                     {
                         "data": name,
                         "algorithm": run["algorithm"],
                         "seed": run["seed"],
                         "end": run["end"],
-                        "coverage": run["coverage"],
+                        "coverage": coverage(run["generated"]),
                         "seconds": run["seconds"],
                     }
                 )
@@ -194,8 +185,9 @@ TARGET = Target(
     "division",
     "Potential outliers and the division of the plane",
     "Liu et al. (2019), section 3 and the experiments on two-dimensional data",
-    f"stop_epochs 1000 (SO-GAAL) and 1500 (MO-GAAL, k 10), in --quick 300; {COMMON}",
+    f"stop_epochs 1000 (SO-GAAL) and 1500 (MO-GAAL, k 10); {COMMON}",
     moments_pieces,
-    moments,
+    train,
     show_moments,
+    needs=("onecluster",),
 )

@@ -65,7 +65,25 @@ def train(algorithm: str, name: str, parameters: dict, seed: int, home: str | No
         "history": fitted.history_.astype(np.float32),
         "stop": stop_node(fitted, len(data.data)),
         "seconds": time.perf_counter() - start,
+        "end": float(fitted.history_["auc"].iloc[-1]),
+        "generated": generate(fitted.generator_, plane_noise(seed))
+        if data.data.shape[1] == 2
+        else None,
     }
+
+
+def plane_noise(seed: int) -> np.ndarray:
+    """Draw noise for 300 points of the plane."""
+    return np.random.default_rng(seed).random((300, 2), dtype=np.float32)
+
+
+def generate(generator: keras.Model, noise: np.ndarray) -> np.ndarray:
+    """Make potential outliers, by all sub-generators in turn where there are several."""
+    k = generator.input_shape[0]
+    if k is None:
+        return generator(noise).numpy()
+    noise = noise[: len(noise) // k * k].reshape(k, -1, 2)
+    return generator(noise).numpy().reshape(-1, 2)
 
 
 def summarise(**arguments) -> dict:
@@ -75,7 +93,7 @@ def summarise(**arguments) -> dict:
     return {
         **{key: run[key] for key in ("algorithm", "name", "seed", "parameters", "seconds")},
         "stop": float(auc.iloc[run["stop"] - 1]),
-        "end": float(auc.iloc[-1]),
+        "end": run["end"],
         "best": float(auc.max()),
     }
 

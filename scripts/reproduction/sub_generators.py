@@ -6,7 +6,7 @@ import pandas as pd
 
 from reproduction import verdicts
 from reproduction.gaal_data import PLANES, describe, home_of
-from reproduction.gaal_runs import COMMON, mean_spread, summarise, wide
+from reproduction.gaal_runs import COMMON, mean_spread, published_parameters, train, wide
 from reproduction.onecluster import points_of
 from reproduction.target import Outcome, Plan, Target
 
@@ -15,13 +15,13 @@ JUDGED = (1, 10)  # k: one sub-generator, and as many as published
 
 def k_pieces(plan: Plan) -> list[dict]:
     """Give the numbers of sub-generators on a round cluster and on several."""
-    ks = (1, 2, 5, 10, 20, 30) if plan.full else (1, 3, 10)
+    ks = (1, 2, 5, 10, 20, 30) if plan.full else JUDGED
     names = ("onecluster", *PLANES) if plan.full else ("onecluster",)
     return [
         {
             "algorithm": "MO-GAAL",
             "name": name,
-            "parameters": {"k": k, "stop_epochs": 1000 if plan.full else 300},
+            "parameters": {**published_parameters("MO-GAAL", "onecluster"), "k": k},
             "seed": seed,
             "home": home_of(plan),
         }
@@ -33,8 +33,12 @@ def k_pieces(plan: Plan) -> list[dict]:
 
 def show_k(plan: Plan, runs: list[dict]) -> Outcome:
     """Show the final AUC by the number of sub-generators."""
-    frame = pd.DataFrame(runs)
-    frame["k"] = [parameters["k"] for parameters in frame.pop("parameters")]
+    frame = pd.DataFrame(
+        [
+            {"k": run["parameters"]["k"]} | {c: run[c] for c in ("name", "seed", "end")}
+            for run in runs
+        ]
+    )
     figure = wide()
     ax = figure.subplots()
     compared = []
@@ -77,8 +81,9 @@ TARGET = Target(
     "sub-generators",
     "AUC by the number of sub-generators",
     "Liu et al. (2019), section 4: the number of sub-generators k",
-    f"stop_epochs 1000, in --quick 300; {COMMON}",
+    f"stop_epochs 1500; {COMMON}",
     k_pieces,
-    summarise,
+    train,
     show_k,
+    needs=("onecluster",),
 )

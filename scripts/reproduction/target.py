@@ -63,7 +63,8 @@ class Target:
     ``pieces`` names the independent runs as keyword arguments of ``run``, small and picklable;
     ``run`` makes one of them in a process of its own and returns what ``show`` needs, picklable
     and no network in it; ``show`` gets the plan and all results, in the order of the pieces.
-    Pieces that differ in their seed only are run one after the other by one process. ``needs``
+    A piece may name another ``run`` for itself. Pieces that differ in their seed only are run one
+    after the other by one process, and equal ones of several targets once. ``needs``
     names the published files that a quick run takes where they can be had: "onecluster", "mnist".
     """
 

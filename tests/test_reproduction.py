@@ -242,6 +242,39 @@ def test_a_free_process_goes_on_with_the_next_target(reproduce, monkeypatch, tmp
     assert (tmp_path / "first" / "result.json").exists()
 
 
+def test_runs_that_targets_share_are_made_once_and_a_piece_may_have_its_own(
+    reproduce, monkeypatch, tmp_path
+):
+    made = tmp_path / "made"
+
+    def write(value):
+        with made.open("a") as file:
+            file.write(f"{value} ")
+        return piece(value)
+
+    def other(value):
+        return {"value": value, "sum": 100.0}
+
+    second = dataclasses.replace(
+        small("second", write), pieces=lambda plan: [{"value": 7, "run": other}, {"value": 2}]
+    )
+    first = dataclasses.replace(
+        small("first", write), pieces=lambda plan: [{"value": 2}, {"value": 3}]
+    )
+    with_targets(monkeypatch, reproduce, first, second)
+    assert reproduce.main(["--output", str(tmp_path), "--jobs", "1"]) == 0
+    assert made.read_text() == "2 3 "
+    assert (tmp_path / "second" / "a-table.csv").read_text() == "value,sum\n7,100.0\n2,1.0\n"
+
+
+def test_the_trainings_on_onecluster_are_shared():
+    plan = Plan(full=False, seeds=10)
+    so, mo = (TARGETS[name].pieces(plan) for name in ("so-onecluster", "mo-onecluster"))
+    assert TARGETS["post-figure6"].pieces(plan) == so
+    assert [p for p in TARGETS["division"].pieces(plan) if "run" not in p] == so + mo
+    assert [p for p in TARGETS["sub-generators"].pieces(plan) if p["parameters"]["k"] > 1] == mo
+
+
 def test_a_dask_cluster_runs_the_pieces(reproduce, monkeypatch, tmp_path):
     distributed = pytest.importorskip("distributed")
     with_targets(monkeypatch, reproduce, small())
@@ -255,7 +288,7 @@ def test_a_dask_cluster_runs_the_pieces(reproduce, monkeypatch, tmp_path):
 
 def test_unknown_targets_and_numbers_are_refused(reproduce, capsys):
     for arguments, message in [
-        (["nothing"], "no target nothing; the targets are so-onecluster"),
+        (["nothing"], "no target nothing; the targets are recorded-runs"),
         (["--seeds", "0"], "--seeds is 0; expected at least 1"),
         (["--first-seed", "-1"], "--first-seed is -1; expected at least 0"),
         (["--jobs", "0"], "--jobs is 0; expected at least 1"),
@@ -304,9 +337,9 @@ def test_a_plan_takes_other_seeds_and_some_of_them():
 
 def test_runs_that_differ_in_their_seed_only_follow_one_another_in_one_process(reproduce):
     for name in ("so-onecluster", "datasets", "irrelevant-variables"):
-        pieces = TARGETS[name].pieces(Plan(full=True, seeds=10))
-        chunks = reproduce.one_after_the_other(pieces)
-        assert [piece for chunk in chunks for piece in chunk] == pieces
+        plan = Plan(full=True, seeds=10)
+        chunks = [pieces for _, pieces in reproduce.one_after_the_other(TARGETS[name], plan)]
+        assert [piece for chunk in chunks for piece in chunk] == TARGETS[name].pieces(plan)
         assert max(map(len, chunks)) == 10
         for chunk in chunks:
             rest = [{k: v for k, v in piece.items() if k != "seed"} for piece in chunk]
@@ -392,9 +425,13 @@ BAD = {
         "division",
         algorithm=["SO-GAAL", "MO-GAAL"],
         end=[0.9, 0.8],
-        coverage=[0.1, 0.2],
-        moments=[
-            [
+        generated=[np.random.default_rng(0).random((300, 2))] * 2,
+    )
+    + [
+        {
+            "name": "onecluster",
+            "algorithm": algorithm,
+            "moments": [
                 {
                     "epoch": 1,
                     "auc": 0.5,
@@ -402,10 +439,10 @@ BAD = {
                     "generated": np.random.default_rng(0).random((30, 2)),
                 }
             ]
-            * len(division.MOMENTS)
-        ]
-        * 2,
-    ),
+            * len(division.MOMENTS),
+        }
+        for algorithm in gaal_runs.ALGORITHMS
+    ],
     "stop-epochs": table_of(
         "stop-epochs",
         algorithm=["SO-GAAL", "MO-GAAL"],
@@ -477,13 +514,12 @@ def test_small_pieces_of_gaal_run_and_show():
     for algorithm in gaal_runs.ALGORITHMS:
         result = gaal_runs.summarise(algorithm=algorithm, **short)
         assert 0 <= result["stop"] <= result["best"] <= 1
-        looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None, True)
-        blind = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None, False)
-        assert blind["moments"] == []
-        assert (blind["end"], blind["coverage"]) == (looked["end"], looked["coverage"])
+        looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
         assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20, 60]
         assert looked["moments"][0]["generated"].shape == (300, 2)
-        assert looked["end"] == looked["moments"][-1]["auc"]
+        run = gaal_runs.train(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
+        assert run["end"] == looked["moments"][-1]["auc"]
+        np.testing.assert_array_equal(run["generated"], looked["moments"][-1]["generated"])
         seen = irrelevant_variables.irrelevant(algorithm, 0.5, 0, 2)
         assert 0 <= seen["auc"] <= 1
     unstopped = stop_epochs.unstopped(

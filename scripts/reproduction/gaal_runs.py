@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.gaal_data import load
+
+if TYPE_CHECKING:
+    import keras
 
 PUBLISHED = json.loads((Path(__file__).parent / "published.json").read_text())["gaal"]
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")

@@ -33,12 +33,8 @@ def k_pieces(plan: Plan) -> list[dict]:
 
 def show_k(plan: Plan, runs: list[dict]) -> Outcome:
     """Show the final AUC by the number of sub-generators."""
-    frame = pd.DataFrame(
-        [
-            {"k": run["parameters"]["k"]} | {c: run[c] for c in ("name", "seed", "end")}
-            for run in runs
-        ]
-    )
+    frame = pd.DataFrame(runs, columns=["name", "seed", "end"])
+    frame["k"] = [run["parameters"]["k"] for run in runs]
     figure = wide()
     ax = figure.subplots()
     compared = []

@@ -41,7 +41,8 @@ class MeanImage:
     """Stands in for ALOCC: R draws the mean training image, D sees how far x is from it."""
 
     noise_sigma = 0.155
-    offsets_ = None
+    batch_size = 128
+    offsets_ = calibrations_ = None
 
     def __init__(self, score="reconstruction", epochs=1, **settings):
         self.score, self.epochs = score, epochs

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaal_alocc.cli import add_sweep_arguments, choose_tensorflow, run_sweep, warnings_of
+from gaal_alocc.cli import add_sweep_arguments, run_sweep, warnings_of
+from gaal_alocc.startup import starting_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -315,7 +316,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupted. In the latter two cases no output is left.
     """
     args = build_parser().parse_args(argv)
-    choose_tensorflow()
     with warnings_of("alocc"):
         try:
             args.run(args)
@@ -383,9 +383,12 @@ def _distribute(args: argparse.Namespace) -> bool:
     """Set up --strategy and --devices, and tell whether this process writes the results."""
     if args.strategy is None and args.devices is None:
         return True
-    from gaal_alocc import distribution
+    with starting_tensorflow():
+        from gaal_alocc import distribution
 
-    args.strategy = distribution.from_command_line(args.strategy, args.devices, args.tensorboard)
+        args.strategy = distribution.from_command_line(
+            args.strategy, args.devices, args.tensorboard
+        )
     return distribution.is_chief(args.strategy)
 
 
@@ -514,7 +517,8 @@ def _check_size(args: argparse.Namespace) -> tuple[int, int] | None:
 def _load(args: argparse.Namespace, size: tuple[int, int] | None, channels: int | None) -> Bunch:
     from alocc.datasets import load_images
 
-    images = load_images(args.dataset, args.dataset_address, size=size, channels=channels)
+    with starting_tensorflow():
+        images = load_images(args.dataset, args.dataset_address, size=size, channels=channels)
     if images.name in ("mnist", "digits"):
         images.update(files=None, test_files=None)
         if channels == 3:
@@ -632,7 +636,8 @@ def _load_model(path: str) -> ALOCC:
     if not file.is_file():
         raise UserError(f"--model {path}: there is no file {file}.")
 
-    from alocc.detector import ALOCC
+    with starting_tensorflow():
+        from alocc.detector import ALOCC
 
     try:
         return ALOCC.load(file)

@@ -844,7 +844,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 detector.fidelity_ = settings.get("fidelity_", detector.fidelity)
                 for name, attribute in MODELS.items():
                     file = archive.extract(f"{name}.keras", folder)
-                    setattr(detector, attribute, keras.saving.load_model(file))
+                    setattr(detector, attribute, keras.saving.load_model(file, compile=False))
                 epoch_weights = []
                 if "epochs.npz" in archive.namelist():
                     with np.load(archive.extract("epochs.npz", folder)) as arrays:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from alocc.networks import Networks
 from gaal_alocc import distribution, programs
 from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.progress import Progbar
 
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
 FIRST = ["g_loss_first", "g_loss_reconstruction_first", "g_loss_validity_first"]
@@ -318,7 +319,7 @@ def train(
     for epoch in range(n_epochs if stopped else start, n_epochs):
         if verbose:
             print(f"Epoch {epoch + 1}/{n_epochs}")
-        progress = keras.utils.Progbar(m, verbose=verbose, stateful_metrics=names)
+        progress = Progbar(m, verbose=verbose, stateful_metrics=names)
         callback_list.on_epoch_begin(epoch)
         losses = np.empty((m, len(names)))
         for begin in range(0, m, n_together):

@@ -20,6 +20,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import gaal_alocc.cli
+from gaal_alocc.startup import starting_tensorflow
 
 # stop_epochs and k, as in the published scripts
 SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
@@ -288,9 +289,9 @@ def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
 
 def _sweep(name: str, argv: Sequence[str]) -> int:
     args = _sweep_parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
-    gaal_alocc.cli.choose_tensorflow()
     try:
-        data = _load(args.path, args.data_home)
+        with starting_tensorflow():
+            data = _load(args.path, args.data_home)
 
         detector = _detector_class(name)(**_params(args))
         swept = any(text.startswith("scale=") for text in args.grid)
@@ -311,18 +312,19 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     if argv[:1] == ["sweep"]:
         return _sweep(name, argv[1:])
     args = _parser(name, *SCRIPT_DEFAULTS[name]).parse_args(argv)
-    gaal_alocc.cli.choose_tensorflow()
     try:
         if args.strategy is not None or args.devices is not None:
-            from gaal_alocc import distribution
+            with starting_tensorflow():
+                from gaal_alocc import distribution
 
-            args.strategy = distribution.from_command_line(
-                args.strategy, args.devices, args.tensorboard
-            )
+                args.strategy = distribution.from_command_line(
+                    args.strategy, args.devices, args.tensorboard
+                )
             if not distribution.is_chief(args.strategy):  # who writes, and shows progress
                 args.output, args.quiet = None, True
         with _staging(args.output) if args.output is not None else nullcontext() as aside:
-            data = _load(args.path, args.data_home)
+            with starting_tensorflow():
+                data = _load(args.path, args.data_home)
 
             params = {
                 **_params(args),

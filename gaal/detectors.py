@@ -38,6 +38,7 @@ from gaal_alocc import distribution, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.judgement import judge
+from gaal_alocc.progress import Progbar
 
 FILE_FORMAT = 1
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
@@ -433,7 +434,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     def _with_progress(self, blocks: Iterable[np.ndarray], n: int | None) -> Iterator[np.ndarray]:
         """Show a bar where there is more than one block."""
         verbose = self.verbose if n is None or n > training.SCORE_BLOCK else 0
-        progress = keras.utils.Progbar(n, verbose=verbose, unit_name="row")
+        progress = Progbar(n, verbose=verbose, unit_name="row")
         done = 0
         for block in blocks:
             yield block

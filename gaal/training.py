@@ -20,6 +20,7 @@ import tensorflow as tf
 from gaal.networks import GAN, Deferred, batch_axis
 from gaal_alocc import distribution, programs
 from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.progress import Progbar
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
 Update = Callable[..., tuple]
@@ -622,9 +623,7 @@ def train(
 
     model = gan.combine_model if callbacks else None  # nobody else looks at it
     columns = loss_columns(k)
-    progress = keras.utils.Progbar(
-        n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS
-    )
+    progress = Progbar(n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS)
     callback_list = keras.callbacks.CallbackList(
         list(callbacks),
         model=model,

@@ -42,15 +42,6 @@ def seeds(text: str) -> list[int]:
     return numbers
 
 
-def choose_tensorflow() -> None:
-    """Have Keras take TensorFlow, whatever it is set to, and TensorFlow say errors only.
-
-    To be called before either is imported.
-    """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
 @contextlib.contextmanager
 def warnings_of(program: str) -> Iterator[None]:
     """Tell warnings as ``program: warning: ...``, without the path and line of the source."""

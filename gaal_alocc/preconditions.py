@@ -10,7 +10,7 @@ import sys
 import threading
 
 
-def _has_started() -> bool:
+def has_started() -> bool:
     """Whether TensorFlow has computed something, by which it has started its threads."""
     module = sys.modules.get("tensorflow.python.eager.context")
     context = None if module is None else module.context_safe()
@@ -20,14 +20,14 @@ def _has_started() -> bool:
 def _lost_its_threads() -> bool:
     """Whether this process is a fork in which nobody was there to note it; known on Linux only."""
     tasks = "/proc/self/task"
-    if not _has_started() or not os.path.isdir(tasks):
+    if not has_started() or not os.path.isdir(tasks):
         return False
     return len(os.listdir(tasks)) <= threading.active_count()
 
 
 def _note_fork() -> None:
     global _forked
-    _forked = _forked or _has_started()
+    _forked = _forked or has_started()
 
 
 _forked = _lost_its_threads()

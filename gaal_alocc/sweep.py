@@ -30,6 +30,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils import check_random_state
 
+from gaal_alocc.startup import starting_tensorflow
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -267,14 +269,25 @@ def sweep(
     return pd.read_csv(path)
 
 
-def _run(run: Callable, estimator: BaseEstimator, data: Any, task: dict, siblings: int) -> tuple:
-    """Run one task in a worker; what it raises becomes text."""
+def _share_the_machine(siblings: int) -> None:
+    """Leave the other workers their cores; read when TensorFlow starts, the user's settings win."""
     if siblings > 1:
-        # Read when TensorFlow first computes; the user's own settings win.
         threads = str(max(1, joblib.cpu_count() // siblings))
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
         os.environ.setdefault("TF_NUM_INTEROP_THREADS", threads)
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
+def _start_worker(siblings: int) -> None:
+    """Start TensorFlow in a worker, before it is handed an estimator, whose import would."""
+    _share_the_machine(siblings)
+    with starting_tensorflow():
+        pass
+
+
+def _run(run: Callable, estimator: BaseEstimator, data: Any, task: dict, siblings: int) -> tuple:
+    """Run one task in a worker; what it raises becomes text."""
+    _share_the_machine(siblings)
     start = time.perf_counter()
     measured, error = {}, ""
     try:
@@ -292,8 +305,9 @@ def _workers(jobs: int, dask: str | None, data: Any) -> Iterator[tuple[int, int]
     deaths: tuple = (BrokenProcessPool,)
     with contextlib.ExitStack() as stack:
         if dask is None:
-            stack.enter_context(joblib.parallel_config("loky"))
             n_jobs = siblings = joblib.effective_n_jobs(jobs)
+            start = {"initializer": _start_worker, "initargs": (siblings,)}
+            stack.enter_context(joblib.parallel_config("loky", **start))
         else:
             try:
                 import distributed
@@ -332,9 +346,9 @@ def _shown(ends: Iterator[tuple], count: int, verbose: int) -> Iterator[tuple]:
     if not verbose or not count:
         yield from ends
         return
-    import keras
+    from gaal_alocc.progress import Progbar
 
-    progress = keras.utils.Progbar(count, unit_name="run")
+    progress = Progbar(count, unit_name="run")
     progress.update(0)
     for n, end in enumerate(ends, 1):
         yield end

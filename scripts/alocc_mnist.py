@@ -19,6 +19,7 @@ import mnist_authors
 from files import write_aside
 
 import gaal_alocc.cli
+from gaal_alocc.startup import starting_tensorflow
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
 SETTINGS = {
@@ -279,7 +280,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.epochs <= mnist_authors.FIRST_EPOCH:
         parser.error(f"--epochs {args.epochs}: expected more than {mnist_authors.FIRST_EPOCH}")
     targets = [t for t in TARGETS if t in args.targets or not args.targets]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with starting_tensorflow():
+        pass
     # Seeds outermost: the first seed of all digits is there before the second begins.
     wanted = [(t, d, s) for t in targets for s in args.seeds for d in args.digits or DIGITS[t]]
     authors = []

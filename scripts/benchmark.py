@@ -28,6 +28,7 @@ from pathlib import Path
 from files import write_aside
 
 import gaal_alocc.cli
+from gaal_alocc.startup import importing_tensorflow
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -666,6 +667,8 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(figures)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with importing_tensorflow():
+        pass
     warnings.filterwarnings("ignore", category=UserWarning)
 
     args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -24,9 +24,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from alocc import ALOCC
-from gaal import MOGAAL, SOGAAL
-from gaal_alocc.checkpoints import ASIDE
+from gaal_alocc.startup import importing_tensorflow
+
+with importing_tensorflow():
+    from alocc import ALOCC
+    from gaal import MOGAAL, SOGAAL
+    from gaal_alocc.checkpoints import ASIDE
 
 MOMENTS = ("training", "writing", "any")
 DOORS = {"train_on_batch": 1, "graph": "auto"}

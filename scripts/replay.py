@@ -9,6 +9,7 @@ import sys
 import zipfile
 
 import gaal_alocc.cli
+from gaal_alocc.startup import starting_tensorflow
 
 
 def recorded_algorithm(path: str) -> str | None:
@@ -36,17 +37,17 @@ def main(argv: list[str] | None = None) -> int:
         help="1 replays by train_on_batch, N or auto (default) by the graph",
     )
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
     try:
         algorithm = recorded_algorithm(args.trace)
-        if algorithm == "alocc":
-            from alocc.replay import replay, tolerance
-        elif algorithm == "alocc_authors":
-            from alocc.replay import replay_authors as replay
-            from alocc.replay import tolerance
-        else:
-            from gaal.replay import replay, tolerance
+        with starting_tensorflow():
+            if algorithm == "alocc":
+                from alocc.replay import replay, tolerance
+            elif algorithm == "alocc_authors":
+                from alocc.replay import replay_authors as replay
+                from alocc.replay import tolerance
+            else:
+                from gaal.replay import replay, tolerance
         differences = replay(args.trace, args.steps_per_execution)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"replay: {args.trace}: {error}", file=sys.stderr)

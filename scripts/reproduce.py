@@ -25,6 +25,7 @@ from reproduction.target import Plan, Target
 from reproduction.targets import TARGETS
 
 import gaal_alocc.cli
+from gaal_alocc.startup import importing_tensorflow, starting_tensorflow
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
@@ -35,9 +36,9 @@ def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int = 1) -
     By default one thread each, however many processes there are: the last digits of a sum depend
     on the number of threads, and training amplifies them.
     """
-    import tensorflow as tf
+    with starting_tensorflow(), contextlib.suppress(RuntimeError):  # later pieces find it started
+        import tensorflow as tf
 
-    with contextlib.suppress(RuntimeError):  # later pieces find TensorFlow started
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     results = []
@@ -71,8 +72,9 @@ def run_targets(
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
     Returns what went wrong, by the names of the targets that are not stored.
     """
-    import keras
     from joblib import Parallel, delayed
+
+    from gaal_alocc.progress import Progbar
 
     chunks = {target.name: one_after_the_other(target, plan) for target in targets}
     uses = Counter(str(chunk) for some in chunks.values() for chunk in some)
@@ -85,7 +87,7 @@ def run_targets(
         for target in targets:
             expected = sum(len(pieces) for _, pieces in chunks[target.name])
             print(f"{target.name}: {target.title}, {expected} runs", flush=True)
-            progress = keras.utils.Progbar(expected, unit_name="run") if expected else None
+            progress = Progbar(expected, unit_name="run") if expected else None
             results = []
             for chunk in map(str, chunks[target.name]):
                 if chunk not in finished:
@@ -212,12 +214,12 @@ def main(argv: list[str] | None = None) -> int:
         for target in TARGETS.values():
             print(f"{target.name:22} {target.title}\n{'':22} {target.source}")
         return 0
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start = time.perf_counter()
     try:
         plan = Plan(args.full, args.seeds, args.first_seed)
         targets = [TARGETS[name] for name in args.names or TARGETS]
-        plan, told = with_data(plan, targets, args.data_home, args.offline)
+        with importing_tensorflow():
+            plan, told = with_data(plan, targets, args.data_home, args.offline)
         if told:
             print(f"data: {'; '.join(told)}", flush=True)
         args.output.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from files import write_aside
 
 import gaal_alocc.cli
+from gaal_alocc.startup import starting_tensorflow
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "stop_epochs"
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")
@@ -157,7 +158,8 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no data set {', '.join(unknown)}; there are {', '.join(PUBLISHED)}")
     names = [name for name in PUBLISHED if name in args.data_sets or not args.data_sets]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with starting_tensorflow():
+        pass
     warnings.filterwarnings("ignore", category=UserWarning)
     args.output.mkdir(parents=True, exist_ok=True)
     pairs = [(a, name) for name in names for a in ALGORITHMS]

@@ -135,6 +135,7 @@ def test_the_commands_choose_the_backend_themselves(tmp_path):
         code, out, err = run("-c", program, *arguments, **environment)
         assert code == 0, err
         assert out.startswith("AUC ")
+        assert err == ""  # none of TensorFlow's lines about the machine
 
 
 def test_graph_mode_is_refused(fitted):

@@ -1,0 +1,56 @@
+"""The progress bar of trainings and sweeps."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+
+import keras
+
+NARROW = 110  # columns of a terminal in which Keras's bar and a few numbers do not fit
+
+
+class Progbar(keras.utils.Progbar):
+    """Keras's progress bar, which minds where it is shown.
+
+    On a terminal it stays within one line until its end, as what is wrapped cannot be
+    overwritten. In a file or a pipe it is the line of its end alone, without control characters.
+
+    Parameters
+    ----------
+    target, verbose, **kwargs
+        As of ``keras.utils.Progbar``.
+    """
+
+    def __init__(self, target: int | None, *, verbose: int = 1, **kwargs) -> None:
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._columns = shutil.get_terminal_size().columns if terminal else None
+        if verbose == 1 and not terminal and "ipykernel" not in sys.modules:
+            verbose = 2
+        if terminal and self._columns < NARROW:
+            kwargs["width"] = 8
+        super().__init__(target, verbose=verbose, **kwargs)
+
+    def update(
+        self,
+        current: int,
+        values: Sequence[tuple[str, float]] | None = None,
+        finalize: bool | None = None,
+    ) -> None:
+        """Show progress, with all of the values at the end and before it with those that fit."""
+        last = self.target is not None and current >= self.target if finalize is None else finalize
+        if self._columns is not None and not last:
+            values = self._fitting(values or [])
+        super().update(current, values, finalize)
+
+    def _fitting(self, values: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+        count = f"{self.target}/{self.target} " if self.target else "   1000/Unknown"
+        room = self._columns - len(count) - self.width - len(f" 59s 100ms/{self.unit_name}")
+        fitting = []
+        for name, value in values:
+            needed = len(f" - {name}: 0.0000")
+            if needed < room:
+                room -= needed
+                fitting.append((name, value))
+        return fitting

@@ -599,8 +599,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         seen = x if score == "d_x" else run(self.generator_, x, "R")
         if score == "reconstruction":
-            images = networks.FIDELITIES[self.fidelity_].as_images(seen.numpy())
-            return -np.mean((x - images) ** 2, axis=(1, 2, 3), dtype=np.float64)
+            # Not as it is shown: D, which sees images and tanh alike, draws R's output to x itself.
+            return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
         validity = run(self.discriminator_, seen, score).numpy().ravel().astype(np.float64)
         if calibration["sign"][score] > 0:
             return validity
@@ -687,8 +687,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n,), float64
-            In [-1, 0] for the reconstruction; for D in [0, 1], or its logit as the authors. With
-            select_epoch="mean" in training images' standard deviations.
+            In [-1, 0] for the reconstruction, in [-4, 0] by tanh; for D in [0, 1], or its logit
+            as the authors. With select_epoch="mean" in training images' standard deviations.
 
         Raises
         ------

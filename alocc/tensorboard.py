@@ -53,19 +53,17 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
         shown = _pixels(X[:SHOWN])
         noisy = add_noise(shown, self.detector.noise_sigma, 0).astype(shown.dtype)
         reconstructions = self.model.generator(noisy, training=False).numpy()
-        rows = [shown, noisy, self._as_images(reconstructions)]
+        as_images = networks.FIDELITIES[self.detector.fidelity].as_images
+        rows = [shown, noisy, as_images(reconstructions)]
         picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
         tf.summary.image(
             "reconstructions", picture[None], step, description="x, x with noise z, R(z)"
         )
 
-    def _as_images(self, reconstructions: np.ndarray) -> np.ndarray:
-        return networks.FIDELITIES[self.detector.fidelity].as_images(reconstructions)
-
     def _scores(self, x: np.ndarray) -> dict[str, np.ndarray]:
         reconstruction, d_rx = (part.numpy() for part in self.model(x, training=False))
         return {
-            "reconstruction": -np.mean((x - self._as_images(reconstruction)) ** 2, axis=(1, 2, 3)),
+            "reconstruction": -np.mean((x - reconstruction) ** 2, axis=(1, 2, 3)),
             "d_x": self.discriminator(x, training=False).numpy().ravel(),
             "d_rx": d_rx.ravel(),
         }

@@ -282,12 +282,14 @@ def collect(folder: Path, wanted: list[tuple[int, int]], epochs: int, images, tr
         state = "there already" if path.exists() else "trained" if train else "missing"
         if train:
             run(digit, seed, epochs, images, folder)
-            baselines(digit, images, folder)
         print(f"{number}/{len(wanted)} digit {digit}, seed {seed}: {state}", flush=True)
         if not path.exists():
             continue
         with np.load(path) as arrays:
             tables.append(measure(detectors(arrays), digit, seed, images))
+    for digit, seed in wanted if tables else ():
+        if train:
+            baselines(digit, images, folder)
         others = folder / f"digit{digit}_baselines.npz"
         if others.exists():
             with np.load(others) as arrays:

@@ -1,0 +1,353 @@
+"""ALOCC's port, departure by departure: each switched on alone in the authors' program, and back.
+
+The Keras port ("published") is a port of the authors' program, from which it departs in nearly
+everything. Which departure has D win at once, and which stills the flips of its sign? Each run
+trains a digit for a few epochs and writes a row an epoch; runs that are there already are not
+made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from files import write_aside
+
+import gaal_alocc.cli
+
+REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_departures"
+TRAIN_SIZE = 2560  # images of the digit, 20 updates an epoch
+REFERENCES = 640
+TEST_SIZE = 500  # images of the digit, and as many others
+DIM = 16  # gf_dim and df_dim
+RUN = ["base", "departure", "digit", "seed"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All in which the two programs differ."""
+
+    ingredients: object
+    program: object
+    decoder: str
+    clipvalue: float | None
+    decay: float
+
+
+def programs() -> dict[str, dict[str, Setting]]:
+    """Each base with its departures towards the other."""
+    import keras
+
+    from alocc import keras2, networks, tensorflow1, training
+
+    authors = Setting(
+        networks.FIDELITIES["authors"], training.PROGRAMS["authors"], "transpose", None, 0.0
+    )
+    port = Setting(networks.FIDELITIES["published"], training.PUBLISHED, "upsampling", 1.0, 1e-8)
+
+    def mixed(base: Setting, **ingredients) -> Setting:
+        return replace(base, ingredients=replace(base.ingredients, **ingredients))
+
+    def updated(base: Setting, update) -> Setting:
+        return replace(base, program=training.Program(update, base.program.losses))
+
+    def both(base: Setting, layer) -> Setting:
+        return mixed(base, generator_normalization=layer, discriminator_normalization=layer)
+
+    glorot, normal = keras.initializers.GlorotUniform, keras.initializers.RandomNormal
+    a, p = authors.ingredients, port.ingredients
+    return {
+        "authors": {
+            "none": authors,
+            "decoder": replace(authors, decoder="upsampling"),
+            "sigmoid and its cross-entropy": mixed(
+                authors,
+                reconstruction_activation="sigmoid",
+                reconstruction_loss=p.reconstruction_loss,
+            ),
+            "clean target": updated(authors, clean_target),
+            "two D steps": updated(authors, two_steps_of_d),
+            "accumulators from zero": mixed(
+                authors, optimizer=functools.partial(keras.optimizers.RMSprop, epsilon=1e-10)
+            ),
+            "D's statistics stay at 0 and 1": mixed(
+                authors, discriminator_normalization=untracked(tensorflow1.BatchNormalization)
+            ),
+            "Glorot kernels": mixed(authors, kernel_initializer=glorot, output_initializer=glorot),
+            "slope 0.3": mixed(authors, leaky_relu=p.leaky_relu),
+            "clipping": replace(authors, clipvalue=1.0),
+            "decay": replace(authors, decay=1e-8),
+            "momentum 0.99": both(
+                authors, functools.partial(tensorflow1.BatchNormalization, momentum=0.99)
+            ),
+        },
+        "published": {
+            "none": port,
+            "decoder": replace(port, decoder="transpose"),
+            "tanh and its cross-entropy": mixed(
+                port,
+                reconstruction_activation="tanh",
+                reconstruction_loss=a.reconstruction_loss,
+            ),
+            "noisy target": updated(port, noisy_target),
+            "one D step": updated(port, one_step_of_d),
+            "accumulators from one": mixed(port, optimizer=tensorflow1.RMSProp),
+            "D's statistics tracked": mixed(
+                port, discriminator_normalization=keras2.BatchNormalization
+            ),
+            "normal kernels": mixed(
+                port,
+                kernel_initializer=a.kernel_initializer,
+                output_initializer=functools.partial(normal, stddev=0.02),
+            ),
+            "slope 0.2": mixed(port, leaky_relu=a.leaky_relu),
+            "no clipping": replace(port, clipvalue=None),
+            "no decay": replace(port, decay=0.0),
+            "momentum 0.9": mixed(
+                port,
+                generator_normalization=functools.partial(keras2.BatchNormalization, momentum=0.9),
+            ),
+        },
+    }
+
+
+# ---------------------------------------------------------------------------------------
+# Departures in the order of the steps
+
+
+def _with_target(update, networks, door, z, target, x):
+    """Make an update in which R's steps reconstruct another image."""
+    from alocc import training
+
+    def of(step):
+        def made(model, inputs, y):
+            return step(model, inputs, [target, y[1]] if model is networks.adversarial_model else y)
+
+        return made
+
+    return update(networks, training.Door(of(door.train), of(door.test)), x, z)
+
+
+def clean_target(networks, door, x, z):
+    """Have R reconstruct the clean image, in the authors' program."""
+    from alocc.training import authors_update
+
+    return _with_target(authors_update, networks, door, z, x, x)
+
+
+def noisy_target(networks, door, x, z):
+    """Have R reconstruct the noisy image, in the port."""
+    from alocc.training import published_update
+
+    return _with_target(published_update, networks, door, z, z, x)
+
+
+def two_steps_of_d(networks, door, x, z):
+    """Have D take a step on real images and another on reconstructed ones."""
+    from alocc import training
+
+    def train(model, inputs, y):
+        if model is not networks.discriminator_model:
+            return door.train(model, inputs, y)
+        fake = networks.generator(inputs[1], training=True)
+        real = door.train(networks.discriminator, inputs[0], y[0])["loss"]
+        fake = door.train(networks.discriminator, fake, y[1])["loss"]
+        return {"real_loss": real, "fake_loss": fake}
+
+    return training.authors_update(networks, training.Door(train, door.test), x, z)
+
+
+def one_step_of_d(networks, door, x, z):
+    """Have D take one step on real and reconstructed images together, in the port."""
+    from alocc import training
+
+    logs = {}
+
+    def train(model, inputs, y):
+        if model is not networks.discriminator:
+            return door.train(model, inputs, y)
+        if not logs:
+            ones = y
+            logs.update(door.train(networks.discriminator_model, [x, z], [ones, 0 * ones]))
+            return {"loss": logs["real_loss"]}
+        return {"loss": logs["fake_loss"]}
+
+    return training.published_update(networks, training.Door(train, door.test), x, z)
+
+
+def untracked(base):
+    """Class of normalisation that leaves its moving statistics where they are."""
+
+    class Untracked(base):
+        def call(self, inputs, training=None, mask=None):
+            kept = self.moving_mean + 0.0, self.moving_variance + 0.0
+            outputs = super().call(inputs, training=training)
+            for variable, value in zip((self.moving_mean, self.moving_variance), kept):
+                variable.assign(value)
+            return outputs
+
+    return Untracked
+
+
+# ---------------------------------------------------------------------------------------
+# Runs
+
+
+def run(setting: Setting, digit: int, seed: int, epochs: int, images):
+    """Train, and measure D after every epoch: a row an epoch."""
+    import numpy as np
+    import pandas as pd
+    from scipy.special import logit
+    from sklearn.metrics import roc_auc_score
+
+    from alocc import networks, training
+    from alocc.datasets import add_noise, one_class_split, to_unit
+
+    split = one_class_split(
+        images.data,
+        images.target,
+        digit,
+        0.5,
+        X_test=images.test_data,
+        y_test=images.test_target,
+        random_state=seed,
+    )
+    kinds = [np.flatnonzero(split.is_outlier == kind)[:TEST_SIZE] for kind in (False, True)]
+    X_test = to_unit(split.X_test[np.concatenate(kinds)])[..., None].astype("float32")
+    is_inlier = np.repeat([True, False], [len(kind) for kind in kinds])
+    X = to_unit(split.X_train[:TRAIN_SIZE])[..., None].astype("float32")
+    batch_size = min(128, len(X))
+    noise_seed, r_seed, d_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(3))
+    z = add_noise(X, 0.155, noise_seed).astype("float32")
+    ingredients = setting.ingredients
+    image_shape = X.shape[1:]
+    models = networks.combine(
+        networks.build_generator(image_shape, DIM, DIM, setting.decoder, ingredients, r_seed),
+        networks.build_discriminator(image_shape, DIM, ingredients, d_seed),
+        ingredients,
+    )
+    networks.compile_models(
+        models, clipvalue=setting.clipvalue, decay=setting.decay, ingredients=ingredients
+    )
+
+    def logits(x, reconstructed: bool):
+        seen = models.generator(x, training=False) if reconstructed else x
+        values = models.discriminator(seen, training=False).numpy().ravel().astype(float)
+        if ingredients.validity_activation == "linear":
+            return values
+        return logit(np.clip(values, 1e-7, 1 - 1e-7))
+
+    rows = []
+
+    def measure(epoch: int, logs: dict) -> None:
+        row = {"epoch": epoch, **{name: logs[name] for name in training.LOSSES}}
+        for name, reconstructed in (("d_x", False), ("d_rx", True)):
+            center = logits(X[:REFERENCES], reconstructed).mean()
+            auc = roc_auc_score(is_inlier, logits(X_test, reconstructed))
+            row |= {f"{name}_center": center, f"{name}_auc": auc}
+            row[f"{name}_auc_oriented"] = auc if center > 0 else 1 - auc
+        rows.append(row)
+
+    training.train(
+        models,
+        X,
+        z,
+        program=setting.program,
+        batch_size=batch_size,
+        n_epochs=epochs,
+        on_epoch=measure,
+    )
+    return pd.DataFrame(rows)
+
+
+def summary(table, command: str) -> str:
+    """Lay out a row a departure: D's loss, the flips of its sign, and its AUC."""
+    import pandas as pd
+    from alocc_mnist import markdown
+
+    lines = ["# ALOCC's port, departure by departure", "", f"Made by `{command}`.", ""]
+    for base, part in table.groupby("base", sort=False):
+        last = part["epoch"].max()
+        half = part[part["epoch"] >= last // 2]
+        rows = []
+        for departure, some in half.groupby("departure", sort=False):
+            runs = some.groupby(["digit", "seed"])
+            flips = runs["d_rx_center"].agg(lambda c: int(((c > 0).astype(int).diff().abs()).sum()))
+            rows.append(
+                {
+                    "departure": departure,
+                    "runs": len(runs),
+                    "D's loss": f"{(some['d_loss_real'] + some['d_loss_fake']).mean():.3f}",
+                    "flips": f"{flips.sum()} of {len(runs) * (some['epoch'].nunique() - 1)}",
+                    "D(R(x)) raw": f"{some['d_rx_auc'].min():.2f} to {some['d_rx_auc'].max():.2f}",
+                    "D(R(x)) oriented": f"{some['d_rx_auc_oriented'].mean():.3f}",
+                    "D(x) oriented": f"{some['d_x_auc_oriented'].mean():.3f}",
+                }
+            )
+        lines += [f"## In {base!r}, epochs {last // 2} to {last}", ""]
+        lines += [*markdown(pd.DataFrame(rows)), ""]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the runs that are missing and write the summary; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--base", choices=("authors", "published"), nargs="+")
+    parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
+    parser.add_argument("--dataset_address", type=os.path.expanduser, metavar="PATH")
+    parser.add_argument("--digits", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--departures", nargs="+", metavar="NAME", help="by default all")
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
+    args = parser.parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import pandas as pd
+    from alocc_mnist import load
+
+    settings = {b: s for b, s in programs().items() if b in (args.base or programs())}
+    known = {name for departures in settings.values() for name in departures}
+    if unknown := sorted(set(args.departures or ()) - known):
+        parser.error(f"no departure {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    try:
+        images = load(args.dataset, args.dataset_address)
+        args.output.mkdir(parents=True, exist_ok=True)
+        path = args.output / "epochs.csv"
+        table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, "n_epochs"])
+        for seed in args.seeds:
+            for digit in args.digits:
+                for base, departures in settings.items():
+                    for departure, setting in departures.items():
+                        if args.departures and departure not in args.departures:
+                            continue
+                        key = (base, departure, digit, seed)
+                        if (table[RUN] == list(key)).all(axis=1).any():
+                            print(*key, "there already", sep=", ", flush=True)
+                            continue
+                        rows = run(setting, digit, seed, args.epochs, images)
+                        rows = rows.assign(**dict(zip(RUN, key)), n_epochs=args.epochs)
+                        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
+                        write_aside(path, lambda aside, t=table: t.to_csv(aside, index=False))
+                        auc = rows["d_rx_auc_oriented"].iloc[-1]
+                        print(*key, f"D(R(x)) oriented {auc:.3f}", sep=", ", flush=True)
+    except (OSError, ValueError) as error:
+        print(f"alocc_departures: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nalocc_departures: interrupted; call again to go on", file=sys.stderr)
+        return 130
+    command = " ".join(
+        ["python scripts/alocc_departures.py", *(sys.argv[1:] if argv is None else argv)]
+    )
+    path = args.output / "summary.md"
+    write_aside(path, lambda aside: aside.write_text(summary(table, command)))
+    print(f"{path} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -207,7 +207,7 @@ def plot_discriminator_scores(
     Parameters
     ----------
     d_x, d_rx : arrays of shape (n,)
-        In [0, 1].
+        Probabilities, or logits as the authors' D gives them.
     is_outlier : array of bool, shape (n,)
     ax : Axes, optional
         By default those of a new figure.
@@ -252,9 +252,58 @@ def plot_discriminator_scores(
         xlabel="what is scored",
         ylabel="discriminator output",
         xlim=(-0.5, 1.5),
-        ylim=(-0.03, 1.03),
     )
+    shown = np.concatenate([d_x, d_rx])
+    if np.min(shown) >= 0 and np.max(shown) <= 1:
+        ax.set_ylim(-0.03, 1.03)
     ax.legend()
+    return ax
+
+
+def plot_flips(
+    auc: np.ndarray, centers: np.ndarray, mean_auc: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Plot the AUC of D epoch by epoch, as it comes and with the sign of training images.
+
+    Parameters
+    ----------
+    auc : array of shape (n_epochs,)
+        Of inliers over outliers, by D's logit as it is.
+    centers : array of shape (n_epochs,)
+        Mean of the logits of training images. Where it is negative, D's sign has flipped.
+    mean_auc : float, optional
+        AUC of the mean of epochs, drawn as a line across.
+    ax : Axes, optional
+        By default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Epochs count from 0. Those that have flipped are shaded.
+    """
+    ax = _axes(ax)
+    auc, flipped = np.asarray(auc), np.asarray(centers) < 0
+    if auc.shape != flipped.shape:
+        raise ValueError(f"auc has shape {auc.shape} and centers {flipped.shape}; expected one.")
+    label = "training images' mean logit below 0"
+    for epoch in np.flatnonzero(flipped):
+        ax.axvspan(epoch - 0.5, epoch + 0.5, color="0.9", linewidth=0, label=label)
+        label = None
+    ax.axhline(0.5, color="0.5", linestyle=":", linewidth=1)
+    ax.plot(auc, "o--", color="C3", markersize=4, linewidth=1, label="raw, as published")
+    oriented = np.where(flipped, 1 - auc, auc)
+    ax.plot(oriented, "s-", color="C0", markersize=4, label="oriented by training images")
+    if mean_auc is not None:
+        ax.axhline(mean_auc, color="C2", label="mean of the oriented epochs")
+    ax.set(
+        title="D as a detector, epoch by epoch",
+        xlabel="epoch",
+        ylabel="AUC of inliers over outliers",
+        xlim=(-0.5, len(auc) - 0.5),
+        ylim=(-0.02, 1.02),
+    )
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(fontsize="small")
     return ax
 
 

@@ -300,6 +300,9 @@ def main(argv: list[str] | None = None) -> int:
                     args.output / "authors.csv", lambda aside: found.to_csv(aside, index=False)
                 )
                 authors = mnist_authors.summary(found, args.epochs)
+                flips = (args.output / "authors", keys[:4], args.epochs, images)
+                mnist_authors.draw_flips(*flips, args.output / "flips.png")
+                mnist_authors.draw_f1(found, args.output / "authors_figure8.png")
         if "corrected" in set(table["experiment"]):
             draw(table[table["experiment"] == "corrected"], args.output / "figure8.png")
     except (OSError, ValueError) as error:

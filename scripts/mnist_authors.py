@@ -307,6 +307,7 @@ def shares_table(table, value: str, threshold: str):
 
     some = table[table["threshold"] == threshold]
     means = some.groupby(["rule", "score", "outlier_share"], sort=False)[value].mean().unstack()
+    means = means[sorted(means.columns)]
     rows = [
         [rule, score, *(f"{number:.3f}" for number in numbers)]
         for (rule, score), numbers in zip(means.index, means.to_numpy())
@@ -326,7 +327,59 @@ def digits_table(table):
     some = some[some["threshold"] == THRESHOLDS[0]]
     means = some.groupby(["rule", "score", "digit"], sort=False)["auc"].mean().unstack()
     means = means[sorted(means.columns)]
-    return means.assign(mean=means.mean(axis=1)).round(3).reset_index()
+    return means.assign(mean=means.mean(axis=1)).map("{:.3f}".format).reset_index()
+
+
+def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, path: Path) -> None:
+    """Draw D(R(x)) by epoch, raw and oriented, for some digits; labels make the AUC alone."""
+    import numpy as np
+    from matplotlib.figure import Figure
+    from sklearn.metrics import roc_auc_score
+
+    from alocc import plots
+    from alocc.datasets import one_class_split
+
+    files = {key: folder / f"digit{key[0]}_seed{key[1]}_epochs{epochs}.npz" for key in keys}
+    files = {key: file for key, file in files.items() if file.exists()}
+    if not files:
+        return
+    figure = Figure(figsize=(5.4 * min(2, len(files)), 3.8 * -(-len(files) // 2)))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(-(-len(files) // 2), min(2, len(files)), squeeze=False).ravel()
+    for ax in panels[len(files) :]:
+        ax.set_axis_off()
+    for ax, ((digit, seed), file) in zip(panels, files.items()):
+        split = one_class_split(
+            images.data,
+            images.target,
+            digit,
+            0.5,
+            X_test=images.test_data,
+            y_test=images.test_target,
+            random_state=seed,
+        )
+        with np.load(file) as arrays:
+            train, test = arrays["train/d_rx"], arrays["test/d_rx"][:, split.test_index]
+        auc = [roc_auc_score(~split.is_outlier, values) for values in test]
+        mean = roc_auc_score(~split.is_outlier, mean_of_epochs(train, test)[0])
+        plots.plot_flips(auc, train.mean(axis=1), mean, ax)
+        ax.set_title(f"D(R(x)), digit {digit}, seed {seed}")
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
+
+
+def draw_f1(table, path: Path) -> None:
+    """Draw F1 by share of outliers, by the mean of epochs, beside the paper's (figure 8)."""
+    from matplotlib.figure import Figure
+
+    from alocc import plots
+
+    names = {label: score for score, label in LABELS.items()}
+    some = table[(table["rule"] == "mean of epochs") & table["score"].isin(names)]
+    some = some.assign(score=some["score"].map(names), target=some["digit"])
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    for threshold, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
+        plots.plot_f1_by_outlier_share(some[some["threshold"] == threshold], ax=ax)
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
 def summary(table, epochs: int) -> list[str]:
@@ -351,4 +404,5 @@ def summary(table, epochs: int) -> list[str]:
                 lines += [f"F1 on {name}, threshold by {rule!r}:", ""]
                 lines += [*markdown(shares_table(part, "f1", rule)), ""]
     lines += ["AUC by digit, half of the images outliers:", "", *markdown(digits_table(table)), ""]
+    lines += ["![D by epoch](flips.png)", "", "![F1 by share of outliers](authors_figure8.png)", ""]
     return lines

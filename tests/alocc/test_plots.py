@@ -47,12 +47,13 @@ def everything(images, history):
         "scores": lambda ax=None: plots.plot_discriminator_scores(
             noisy[:, 0, 0], noisy[:, 0, 1], is_outlier, ax=ax
         ),
+        "flips": lambda ax=None: plots.plot_flips([0.9, 0.2], [3.0, -2.0], 0.95, ax=ax),
         "f1": lambda ax=None: plots.plot_f1_by_outlier_share(f1_table(), ax=ax),
         "map": lambda ax=None: plots.plot_anomaly_map(images[0], noisy[1], ax=ax),
     }
 
 
-NAMES = ["loss", "rows", "montage", "scores", "f1", "map"]
+NAMES = ["loss", "rows", "montage", "scores", "flips", "f1", "map"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,6 +120,21 @@ def test_scores_count_both_kinds():
     ax = plots.plot_discriminator_scores(np.ones(5), np.zeros(5), np.arange(5) > 1)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["inliers (2)", "outliers (3)"]
+
+
+def test_logits_are_not_cut_off():
+    ax = plots.plot_discriminator_scores(np.arange(5), -np.arange(5), np.arange(5) > 1)
+    assert ax.get_ylim()[0] < -4 < 4 < ax.get_ylim()[1]
+
+
+def test_flipped_epochs_are_shaded_and_turned_round():
+    ax = plots.plot_flips([0.9, 0.2, 0.4], [3.0, -2.0, 1.0])
+    raw, oriented = (line.get_ydata() for line in ax.get_lines()[1:])
+    np.testing.assert_array_equal(raw, [0.9, 0.2, 0.4])
+    np.testing.assert_array_equal(oriented, [0.9, 0.8, 0.4])
+    assert [patch.get_x() for patch in ax.patches] == [0.5]
+    with pytest.raises(ValueError, match=r"\(2,\) and centers \(3,\)"):
+        plots.plot_flips([0.9, 0.2], [1, 2, 3])
 
 
 def test_f1_is_averaged_and_has_the_paper_beside_it():

@@ -30,12 +30,8 @@ from gaal_alocc.startup import importing_tensorflow, starting_tensorflow
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
-def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int = 1) -> list[dict | str]:
-    """Run pieces one after the other; return what went wrong in place of a result.
-
-    By default one thread each, however many processes there are: the last digits of a sum depend
-    on the number of threads, and training amplifies them.
-    """
+def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int) -> list[dict | str]:
+    """Run pieces one after the other; return what went wrong in place of a result."""
     with starting_tensorflow(), contextlib.suppress(RuntimeError):  # later pieces find it started
         import tensorflow as tf
 
@@ -64,9 +60,7 @@ def one_after_the_other(target: Target, plan: Plan) -> list[tuple[Callable, list
     ]
 
 
-def run_targets(
-    targets: list[Target], plan: Plan, jobs: int, output: Path, threads: int = 1
-) -> dict[str, str]:
+def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> dict[str, str]:
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
@@ -79,7 +73,7 @@ def run_targets(
     chunks = {target.name: one_after_the_other(target, plan) for target in targets}
     uses = Counter(str(chunk) for some in chunks.values() for chunk in some)
     queue = {str(chunk): chunk for some in chunks.values() for chunk in some}
-    work = [delayed(run_pieces)(run, pieces, threads) for run, pieces in queue.values()]
+    work = [delayed(run_pieces)(run, pieces, plan.threads) for run, pieces in queue.values()]
     finished = {}  # and still to be used
     jobs = min(jobs, len(work) or 1)
     start, wrong = time.perf_counter(), {}
@@ -190,6 +184,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--offline", action="store_true", help="download nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of each process (1, as in the report)"
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler that spreads the runs")
     parser.add_argument("--force", action="store_true", help="run finished targets again")
     parser.add_argument(
@@ -200,7 +197,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     unknown = [name for name in args.names if name not in TARGETS]
     if unknown:
         parser.error(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
-    for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1)):
+    for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1), ("threads", 1)):
         value = getattr(args, name)
         if value < least:
             parser.error(f"--{name.replace('_', '-')} is {value}; expected at least {least}")
@@ -216,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     start = time.perf_counter()
     try:
-        plan = Plan(args.full, args.seeds, args.first_seed)
+        plan = Plan(args.full, args.seeds, args.first_seed, args.threads)
         targets = [TARGETS[name] for name in args.names or TARGETS]
         with importing_tensorflow():
             plan, told = with_data(plan, targets, args.data_home, args.offline)

@@ -541,6 +541,29 @@ def test_the_settings_of_the_figures_are_the_published_ones():
     assert {piece["home"] for piece in pieces} == {"data"}
 
 
+def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatch, capsys):
+    import stability
+
+    output = tmp_path / "reports"
+    arguments = ["post-figure2", "--sets", "2", "--offline", "--jobs", "1"]
+    arguments += ["--output", str(output), "--work", str(tmp_path / "work")]
+    assert stability.main(arguments) == 0
+    assert "post-figure2           reproduced" in capsys.readouterr().out
+    table = json.loads((output / report.STABILITY).read_text())
+    assert [one["of"] for one in table] == [
+        "seeds 0 to 9",
+        "seeds 10 to 19",
+        "seeds 0 to 9, 2 threads",
+    ]
+    assert all(one["verdicts"] == {"post-figure2": verdicts.REPRODUCED} for one in table)
+    shutil.copytree(tmp_path / "work" / "seeds-0-threads-1" / "post-figure2", output / "p")
+    (output / "p").rename(output / "post-figure2")
+    report.write(TARGETS.values(), output)
+    row = "| The two logarithms | reproduced | reproduced | reproduced |"
+    assert row in (output / "index.md").read_text()
+    assert report.STABLE in (output / "index.html").read_text()
+
+
 @pytest.mark.parametrize("name", recorded_runs.RECORDS)
 def test_a_recorded_run_is_trained_again_by_the_detector(name):
     outcome = recorded_runs.show_recorded(QUICK, [recorded_runs.run_recorded(name)])

@@ -29,6 +29,8 @@ from reproduction import verdicts
 from reproduction.target import Outcome, Plan, Target
 
 DPI = 110
+STABILITY = "stability.json"
+STABLE = "The verdicts over disjoint sets of seeds, and on one and two threads"
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 PROTOCOL = (
     "Every AUC of GAAL is the published protocol's: measured on the training data, its labels used"
@@ -66,6 +68,7 @@ def identity(plan: Plan) -> dict:
         "full": plan.full,
         "seeds": plan.seeds,
         "first seed": plan.first_seed,
+        "threads": plan.threads,
         "published files": plan.gaal_home is not None,
         "MNIST": plan.mnist is not None,
     }
@@ -77,6 +80,8 @@ def command(target: Target, plan: Plan) -> str:
     words += ["--seeds", str(plan.seeds)]
     if plan.first_seed:
         words += ["--first-seed", str(plan.first_seed)]
+    if plan.threads != 1:
+        words += ["--threads", str(plan.threads)]
     words += ["--force"]
     if plan.full or plan.gaal_home is not None:
         words += ["--data-home", "DATA"]
@@ -284,6 +289,21 @@ def stand_ins(results: list[dict]) -> str:
     return "; ".join(f"{what} ({', '.join(names)})" for what, names in told.items())
 
 
+def stability(results: list[dict], output: Path) -> tuple[list[str], list[list[str]]] | None:
+    """Lay out the verdicts over other seeds and threads, where scripts/stability.py left them."""
+    try:
+        sets = json.loads((output / STABILITY).read_text())
+    except FileNotFoundError:
+        return None
+    header = ["target", *(one["of"] for one in sets)]
+    rows = [
+        [r["title"], *(one["verdicts"].get(r["name"], "") for one in sets)]
+        for r in results
+        if any(r["name"] in one["verdicts"] for one in sets)
+    ]
+    return header, rows
+
+
 # --- Markdown ------------------------------------------------------------------------------------
 
 
@@ -302,6 +322,8 @@ def text_of(results: list[dict], output: Path) -> str:
         ["target", "verdict", "what came out"],
         [[f"[{r['title']}](#{r['name']})", r["verdict"], r["summary"]] for r in results],
     )
+    if laid := stability(results, output):
+        lines += ["", f"{STABLE}:", "", *text_table(*laid)]
     lines += ["", PROTOCOL, "", RULES]
     for result in results:
         lines += ["", f'<a id="{result["name"]}"></a>', "", f"## {result['title']}", ""]
@@ -419,6 +441,10 @@ def page(results: list[dict], output: Path) -> str:
         for r in results
     )
     sections = "\n".join(section(result, output) for result in results)
+    told, laid = stand_ins(results), stability(results, output)
+    others = ""
+    if laid:
+        others = f"<details><summary>{STABLE}</summary>{web_table(*laid)}</details>"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -431,9 +457,10 @@ def page(results: list[dict], output: Path) -> str:
 <body>
 <h1>GAAL and ALOCC: the published figures and tables</h1>
 <p>{counts(results)}.</p>
-{f"<p>Stand-ins: {html.escape(told)}.</p>" if (told := stand_ins(results)) else ""}
+{f"<p>Stand-ins: {html.escape(told)}.</p>" if told else ""}
 <table class="top"><thead><tr><th>target</th><th>verdict</th><th>what came out</th></tr></thead>
 <tbody>{rows}</tbody></table>
+{others}
 <p class="small">{PROTOCOL}</p>
 <p class="small">{RULES}</p>
 {sections}

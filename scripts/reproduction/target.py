@@ -18,6 +18,8 @@ from reproduction.verdicts import Comparison
 class Plan:
     """What one run of scripts/reproduce.py is asked for, and the published files it has.
 
+    ``threads`` are those of every process: the last digits of a sum depend on their number, and
+    training amplifies them.
     ``gaal_home`` is the folder of GAAL's published files, all twelve in a full plan and at least
     onecluster in a quick one, and ``mnist`` the file of MNIST; None where there are none, and
     something else stands in for them.
@@ -26,6 +28,7 @@ class Plan:
     full: bool
     seeds: int
     first_seed: int = 0
+    threads: int = 1
     gaal_home: Path | None = None
     mnist: Path | None = None
 

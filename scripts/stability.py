@@ -1,0 +1,83 @@
+"""Run targets of scripts/reproduce.py over disjoint sets of seeds, and on one and two threads.
+
+The report in --output then has a table of all the verdicts. Each set has a folder of its own
+under --work, in which finished targets are kept: an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from files import write_aside
+from reproduction import report
+from reproduction.targets import TARGETS
+
+import gaal_alocc.cli
+
+SCRIPT = Path(__file__).with_name("reproduce.py")
+REPORTS = SCRIPT.parents[1] / "reports"
+
+
+def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Read the command line; what is not known here is for reproduce.py."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="targets; all by default")
+    parser.add_argument("--sets", type=int, default=5, help="disjoint sets of seeds (5)")
+    parser.add_argument("--seeds", type=int, default=10, help="seeds of a set (10)")
+    parser.add_argument(
+        "--output", type=gaal_alocc.cli.path, default=REPORTS, help="report (default: reports/)"
+    )
+    parser.add_argument(
+        "--work", type=gaal_alocc.cli.path, default=REPORTS / "stability", help="folder of the sets"
+    )
+    args, more = parser.parse_known_args(argv)
+    unknown = [name for name in args.names if name not in TARGETS]
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
+    for name in ("sets", "seeds"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name} is {getattr(args, name)}; expected at least 1")
+    return args, more
+
+
+def collect(folder: Path) -> dict[str, str]:
+    """Read the verdicts of a set, by target."""
+    found = {name: report.read(folder / name) for name in TARGETS}
+    return {name: result["verdict"] for name, result in found.items() if result is not None}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run all sets, write the table of their verdicts, return the exit status."""
+    args, more = parse(argv)
+    runs = [(args.seeds * i, 1) for i in range(args.sets)] + [(0, 2)]
+    table, status = [], 0
+    for first, threads in runs:
+        folder = args.work / f"seeds-{first}-threads-{threads}"
+        command = [sys.executable, SCRIPT, *args.names, *more, "--seeds", str(args.seeds)]
+        command += ["--first-seed", str(first), "--threads", str(threads), "--output", folder]
+        print(f"seeds from {first}, threads {threads}", flush=True)
+        status = max(status, subprocess.run(command, check=False).returncode)
+        last = first + args.seeds - 1
+        of = f"seeds {first} to {last}" + (f", {threads} threads" if threads > 1 else "")
+        table.append({"of": of, "verdicts": collect(folder)})
+        args.output.mkdir(parents=True, exist_ok=True)
+        write_aside(
+            args.output / report.STABILITY,
+            lambda path: path.write_text(json.dumps(table, indent=1) + "\n"),
+        )
+        report.write(TARGETS.values(), args.output)
+    for name in TARGETS:
+        verdicts = {one["verdicts"][name] for one in table if name in one["verdicts"]}
+        if verdicts:
+            print(f"  {name:22} {', '.join(sorted(verdicts))}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -290,9 +290,10 @@ def figure7_runs(d_rx):
     is_outlier = np.arange(20) >= 10
     d_x = np.where(is_outlier, 0.5, 0.65) + np.linspace(-0.1, 0.1, 20)
     scores = {"d_x": d_x, "d_rx": d_rx}
+    by_epoch = {"by_epoch": np.array([0.9, 0.2]), "centers": np.array([1.0, -1.0])}
     return [
-        {"fidelity": fidelity, "seed": seed, "is_outlier": is_outlier, **scores}
-        for fidelity in ("corrected", "published")
+        {"fidelity": fidelity, "seed": seed, "is_outlier": is_outlier, **scores, **by_epoch}
+        for fidelity in ("authors", "corrected", "published")
         for seed in range(10)
     ]
 

@@ -164,11 +164,14 @@ def test_alocc_itself_goes_through(monkeypatch):
 
     small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
     monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
-    result = alocc_figure6.run_figure6(seed=1, mnist=None)
+    result, other = (
+        alocc_figure6.run_figure6(fidelity, seed=1, mnist=None)
+        for fidelity in alocc_figure6.FIDELITIES
+    )
     assert list(result["nearness"].index) == [1, 6, 7]
     assert (result["nearness"]["error"] > 0).all()
     assert (result["nearness"]["correlation"].abs() < 1).all()
-    check_shown(alocc_figure6.show_figure6(QUICK, [result]))
+    check_shown(alocc_figure6.show_figure6(QUICK, [result, other]))
 
 
 # ---------------------------------------------------------------------------------------
@@ -273,15 +276,21 @@ def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
     assert verdict_on(outcome, "AUC of reconstruction, last") == {DIFFERS}
 
 
-def figure6_run(correlation_of_others):
+def figure6_run(correlation_of_others, fidelity="authors"):
     near = {"error": [0.02, 0.1, 0.1], "correlation": [0.9, *[correlation_of_others] * 2]}
     shown = [np.zeros((9, 28, 28), np.uint8)] * 2
-    return {"seed": 1, "nearness": pd.DataFrame(near, index=[1, 6, 7]), "shown": shown}
+    return {
+        "fidelity": fidelity,
+        "seed": 1,
+        "nearness": pd.DataFrame(near, index=[1, 6, 7]),
+        "shown": shown,
+    }
 
 
 @pytest.mark.parametrize(("correlation", "verdict"), [(0.5, REPRODUCED), (0.9, DIFFERS)])
 def test_figure6_differs_where_others_are_reconstructed_as_well(full, correlation, verdict):
-    outcome = alocc_figure6.show_figure6(full, [figure6_run(correlation)])
+    runs = [figure6_run(correlation), figure6_run(0.9, "published")]
+    outcome = alocc_figure6.show_figure6(full, runs)
     check_shown(outcome)
     assert {c.verdict for c in outcome.comparisons} == {verdict}
 

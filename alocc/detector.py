@@ -30,6 +30,7 @@ from alocc.datasets import add_noise, to_unit
 from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
+from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
@@ -91,11 +92,11 @@ def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
     return itertools.chain([next(batches, empty)], batches)
 
 
-def _pixels(X: np.ndarray) -> np.ndarray:
+def _pixels(X: np.ndarray, dtype: str) -> np.ndarray:
     """X in [0, 1]."""
     if X.dtype.kind == "f" and np.isnan(np.min(X)):
         raise ValueError("X holds NaN; expected pixels in [0, 1], or uint8.")
-    return to_unit(X).astype(keras.config.floatx(), copy=False)
+    return to_unit(X).astype(dtype, copy=False)
 
 
 class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
@@ -375,7 +376,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         UserWarning
             If a snapshot is damaged, and the one before it taken.
         """
-        with distribution.scope(self.strategy):
+        with distribution.scope(self.strategy), computing_in(networks.float_type()):
             return self._fit(X, callbacks, checkpoint_dir, checkpoint_every, resume)
 
     def _fit(self, X, callbacks, checkpoint_dir, checkpoint_every, resume) -> Self:
@@ -394,7 +395,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             )
         distribution.check_snapshots(checkpoint_dir)
         distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
-        X = _pixels(X)
+        X = _pixels(X, networks.float_type())
         epochs, batches = self._setting("epochs"), len(X) // self.batch_size
         if epochs * batches < FEW_UPDATES:
             warnings.warn(
@@ -644,7 +645,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                     " more images, or other statistics."
                 )
             ends = [*range(self.batch_size, len(X) - self.batch_size + 1, self.batch_size), len(X)]
-        return np.concatenate([function(_pixels(X[i:end])) for i, end in zip([0, *ends], ends)])
+        dtype = self.generator_.inputs[0].dtype
+        blocks = (_pixels(X[i:end], dtype) for i, end in zip([0, *ends], ends))
+        return np.concatenate([function(block) for block in blocks])
 
     def reconstruct(self, X) -> np.ndarray:
         """R(x), the images as R reconstructs them.
@@ -656,7 +659,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of the shape of X, of Keras's default float type
+        ndarray of the shape of X, float32 (float64 where R computes in it)
             In [0, 1], tanh as (R(x) + 1) / 2. Of a tf.data.Dataset (n, height, width, channels).
         """
         check_is_fitted(self)

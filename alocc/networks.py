@@ -18,6 +18,7 @@ import tensorflow as tf
 from alocc import keras2, tensorflow1
 from gaal_alocc import distribution, optimizers
 
+DATA_FORMAT = "channels_last"  # of X, whatever Keras's default is set to
 DECODERS = ("upsampling", "transpose")
 MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
 
@@ -280,6 +281,14 @@ def check_image_shape(image_shape: tuple[int, int, int]) -> None:
         )
 
 
+def float_type() -> str:
+    """In which ALOCC computes: float32, or float64 where that is Keras's default.
+
+    Less than that cannot hold the published program's epsilons.
+    """
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
 def layer_seeds(seed: int | None, count: int) -> list[int]:
     """Give every layer a seed of its own."""
     return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]
@@ -298,7 +307,8 @@ def fit_to(x, height: int, width: int, name: str):
     ):
         amounts = [max(0, sign * s) for s in surplus]
         if any(amounts):
-            x = layer([(n // 2, n - n // 2) for n in amounts], name=f"{name}_{what}")(x)
+            amounts = [(n // 2, n - n // 2) for n in amounts]
+            x = layer(amounts, data_format=DATA_FORMAT, name=f"{name}_{what}")(x)
     return x
 
 
@@ -360,7 +370,7 @@ def build_generator(
     def conv(filters: int, size: int, **kwargs):
         kernel_initializer = ingredients.kernel_initializer(seed=next(seeds))
         kwargs = {"padding": "same", "kernel_initializer": kernel_initializer, **kwargs}
-        return keras.layers.Conv2D(filters, size, **kwargs)
+        return keras.layers.Conv2D(filters, size, data_format=DATA_FORMAT, **kwargs)
 
     def normalization(name: str):
         return ingredients.generator_normalization(name=name)
@@ -375,12 +385,12 @@ def build_generator(
     activation = ingredients.reconstruction_activation
     if decoder == "upsampling":
         x = conv(gf_dim, 5, activation="relu", name="g_decoder_h0_conv")(x)
-        x = keras.layers.UpSampling2D(2, name="g_decoder_h0_up")(x)
+        x = keras.layers.UpSampling2D(2, data_format=DATA_FORMAT, name="g_decoder_h0_up")(x)
         x = conv(gf_dim, 5, activation="relu", name="g_decoder_h1_conv")(x)
-        x = keras.layers.UpSampling2D(2, name="g_decoder_h1_up")(x)
+        x = keras.layers.UpSampling2D(2, data_format=DATA_FORMAT, name="g_decoder_h1_up")(x)
         x = fit_to(x, half(height) + 2, half(width) + 2, "g_decoder_h1")
         x = conv(2 * gf_dim, 3, padding="valid", activation="relu", name="g_decoder_h2_conv")(x)
-        x = keras.layers.UpSampling2D(2, name="g_decoder_h2_up")(x)
+        x = keras.layers.UpSampling2D(2, data_format=DATA_FORMAT, name="g_decoder_h2_up")(x)
         x = fit_to(x, height, width, "g_decoder_h2")
         x = conv(channels, 5, activation=activation, name="g_decoder_h3_conv")(x)
     else:
@@ -393,6 +403,7 @@ def build_generator(
                 5,
                 strides=2,
                 padding="same",
+                data_format=DATA_FORMAT,
                 output_padding=tuple(new - (2 * old - 1) for new, old in zip(size, x.shape[1:3])),
                 kernel_initializer=kernel_initializer,
                 **kwargs,
@@ -449,13 +460,14 @@ def build_discriminator(
             5,
             strides=2,
             padding="same",
+            data_format=DATA_FORMAT,
             kernel_initializer=ingredients.kernel_initializer(seed=seeds[i]),
             name=f"d_h{i}_conv",
         )(x)
         if i > 0:
             x = ingredients.discriminator_normalization(name=f"d_h{i}_bn")(x)
         x = ingredients.leaky_relu(name=f"d_h{i}_lrelu")(x)
-    x = keras.layers.Flatten(name="d_flatten")(x)
+    x = keras.layers.Flatten(DATA_FORMAT, name="d_flatten")(x)
     x = keras.layers.Dense(
         1,
         activation=ingredients.validity_activation,
@@ -523,7 +535,11 @@ def combine(
     Networks
     """
     adversarial_model = AdversarialModel(
-        generator, discriminator, ingredients.frozen_statistics, ingredients.one_phase
+        generator,
+        discriminator,
+        ingredients.frozen_statistics,
+        ingredients.one_phase,
+        dtype=generator.inputs[0].dtype,
     )
     discriminator_model = DiscriminatorModel(generator, discriminator)
     return Networks(generator, discriminator, adversarial_model, discriminator_model)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from alocc import networks, training
+from gaal_alocc.precision import computing_in
 
 TOLERANCES = {"losses": 1e-6, "images": 1e-5, "scores": 1e-5, "weights": 1e-5}
 # Of the authors' program; images are recorded in float32, as the larger weights are.
@@ -43,19 +42,6 @@ AUTHORS_SCOPES = {
     "d_h2_bn": "d_bn2",
     "d_h3_bn": "d_bn3",
 }
-
-
-@contextlib.contextmanager
-def default_dtype(dtype: str) -> Iterator[None]:
-    """Have Keras make and run layers in another float type, and put the old one back."""
-    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
 
 
 def keras2_weights(model: keras.Model) -> list:
@@ -93,7 +79,7 @@ def replay(
     """
     with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
-    with default_dtype(trace["g_loss_second"].dtype.name):
+    with computing_in(trace["g_loss_second"].dtype.name):
         return _replay(trace, steps_per_execution, ingredients)
 
 
@@ -188,7 +174,7 @@ def replay_authors(
     """
     with np.load(path, allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
-    with default_dtype("float64"):
+    with computing_in("float64"):
         return _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue)
 
 

@@ -262,7 +262,7 @@ def train(
     ----------
     networks : Networks
         Compiled models; trained in place.
-    x, z : ndarray of shape (n, height, width, channels), Keras's default float type
+    x, z : ndarray of shape (n, height, width, channels), of the networks' float type
         Images, and their noisy copies, in [0, 1].
     program : Program, default=PUBLISHED
         Whose update to make.

@@ -38,6 +38,7 @@ from gaal_alocc import distribution, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.judgement import judge
+from gaal_alocc.precision import computing_in
 from gaal_alocc.progress import Progbar
 
 FILE_FORMAT = 1
@@ -181,13 +182,10 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ConvergenceWarning
             If the losses do not stay finite.
         """
-        with _unchanged_on_failure(self), distribution.scope(self.strategy):
-            return self._fit(
-                X,
-                y,
-                callbacks,
-                {"folder": checkpoint_dir, "every": checkpoint_every, "resume": resume},
-            )
+        checkpointing = {"folder": checkpoint_dir, "every": checkpoint_every, "resume": resume}
+        scope = distribution.scope(self.strategy)
+        with _unchanged_on_failure(self), scope, computing_in(networks.DTYPE):
+            return self._fit(X, y, callbacks, checkpointing)
 
     def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
         table = rows.open_rows(X)

@@ -125,11 +125,11 @@ def test_every_figure_has_its_target_and_few_runs():
         "alocc-frames",
     ]
     assert len(TARGETS["alocc-tutorial"].pieces(QUICK)) == 1
-    assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 2
+    assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 4  # two digits by two programs
     pieces = TARGETS["alocc-figure8"].pieces(Plan(full=True, seeds=10))
-    assert {(p["digit"], p["seed"]) for p in pieces} == {
-        (d, s) for d in range(10) for s in (0, 1, 2)
-    }
+    for program, seeds in (("port", (0, 1, 2)), ("authors", (0,))):
+        asked = {(p["digit"], p["seed"]) for p in pieces if p["program"] == program}
+        assert asked == {(d, s) for d in range(10) for s in seeds}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -138,7 +138,8 @@ def test_a_quick_run_is_small_and_shown(name, monkeypatch):
 
     monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
     if name == "alocc-figure8":  # whose protocol clones
-        monkeypatch.setattr(alocc_figure8, "short_run", lambda *_, **__: _cloneable())
+        for program in ("short_run", "authors_run"):
+            monkeypatch.setattr(alocc_figure8, program, lambda *_, **__: _cloneable())
     target = TARGETS[name]
     results = [target.run(**piece) for piece in target.pieces(QUICK)]
     stored = pickle.dumps(results)
@@ -335,7 +336,11 @@ def figure8_run(spoiled="", by=0.0):
             "auc": 0.9,
             "f1_everything_inlier": 0.9,
         }
-        for score, name in {**alocc_figure8.FIGURE8_NAMES, "reconstruction": "D(X)"}.items()
+        for score, name in {
+            **alocc_figure8.FIGURE8_NAMES,
+            "reconstruction": "D(X)",
+            alocc_figure8.PORT["d_rx"]: "D(X)",
+        }.items()
         for rule in alocc_figure8.RULES
         for share, f1 in zip(OUTLIER_SHARES, alocc_figure8.PAPER_F1[name])
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reproduction import verdicts
 from reproduction.alocc_runs import (
+    AUTHORS_EPOCHS,
     EARLY_STOP,
     MINE,
     ON_DIGITS,
@@ -16,6 +17,7 @@ from reproduction.alocc_runs import (
     PUBLISHED,
     SCORES,
     a_run_a_seed,
+    authors_run,
     because,
     describe,
     load_images,
@@ -32,26 +34,43 @@ FIGURE8_NAMES = {"d_rx": "D(R(X))", "d_x": "D(X)", "LOF": "LOF"}
 FIGURE8_TOLERANCE = 0.04  # 0.01 of reading the figure, the rest of seeds and of the threshold
 
 FIGURE8_REASONS = {
-    "d_rx": "No variant tried makes D(R(x)) the paper's detector: docs/alocc_mnist.md says why.",
-    "d_x": "The paper does not say how long it trained; ours stops after one short epoch.",
+    "d_rx": "The paper does not say how it got round the flips of D's sign, nor how it chose the"
+    " epoch; ours is the mean of epochs, without labels: docs/alocc_mnist.md.",
+    "d_x": "The paper's D(x) may be of one epoch; ours is the mean of epochs, without labels.",
     "LOF": "The paper does not say on what its LOF was fitted; ours is on the target class alone.",
 }
+
+PORT = {score: f"{SCORES[score]}, port corrected" for score in ("d_rx", "d_x")}
 
 RULES = {"best": "best in hindsight", "share": "as many outliers as there are"}
 
 
 def figure8_pieces(plan: Plan) -> list[dict]:
-    """Ask for a run for each digit and seed; for two digits in a quick one."""
+    """Ask for a run for each digit and seed; for two digits in a quick one.
+
+    Of the authors' program, 20 epochs of which take minutes, for the first seed alone.
+    """
     digits = range(10) if plan.full else (1, 8)
-    return [{"digit": digit, **piece} for piece in a_run_a_seed(plan) for digit in digits]
+    seeds = a_run_a_seed(plan)
+    asked = [("port", piece) for piece in seeds] + [("authors", piece) for piece in seeds[:1]]
+    return [
+        {"program": program, "digit": digit, **piece}
+        for program, piece in asked
+        for digit in digits
+    ]
 
 
-def run_figure8(digit: int, seed: int, mnist: Path | None) -> dict:
-    """Measure F1 and AUC by share of outliers with one digit as the target, LOF beside."""
+def run_figure8(program: str, digit: int, seed: int, mnist: Path | None) -> dict:
+    """Measure F1 and AUC by share of outliers with one digit as the target, LOF beside the port."""
     from alocc import protocols
 
     images = load_images(mnist)
-    X_train = images.data[images.target == digit][:EARLY_STOP]
+    X_train = images.data[images.target == digit]
+    if program == "authors":
+        detectors = [authors_run(mnist, select_epoch="mean")]
+    else:
+        X_train = X_train[:EARLY_STOP]
+        detectors = [short_run(mnist, fidelity="corrected"), protocols.lof_baseline()]
     tables = [
         protocols.f1_auc_by_outlier_share(
             detector,
@@ -63,9 +82,12 @@ def run_figure8(digit: int, seed: int, mnist: Path | None) -> dict:
             threshold=list(RULES),
             name="LOF",
         )
-        for detector in (short_run(mnist, fidelity="corrected"), protocols.lof_baseline())
+        for detector in detectors
     ]
-    return {"table": pd.concat(tables, ignore_index=True)}
+    table = pd.concat(tables, ignore_index=True)
+    if program == "port":
+        table = table[table["score"] != "reconstruction"].replace({"score": PORT})
+    return {"table": table}
 
 
 def show_figure8(plan: Plan, results: list[dict]) -> Outcome:
@@ -107,7 +129,10 @@ def show_figure8(plan: Plan, results: list[dict]) -> Outcome:
     auc = means["auc"].xs("best", level="threshold").unstack("outlier_share")
     tables["AUC by share of outliers"] = _shares_table(auc, paper=False)
     notes = [
-        f"Mean over {runs['target'].nunique()} digits and {runs['seed'].nunique()} seeds.",
+        f"Mean over {runs['target'].nunique()} digits; of the port over {runs['seed'].nunique()}"
+        " seeds, of the authors' program over one.",
+        "The verdicts are on the authors' own program: mean of its epochs from the sixth on, each"
+        " oriented and standardised by training images. The port, corrected, stands beside it.",
         "The paper does not say how it chose the threshold of F1. The verdicts are on the one best"
         " in hindsight, which flatters; calling everything an inlier already has 0.947 at 10%.",
     ]
@@ -120,7 +145,7 @@ def _shares_table(curves: pd.DataFrame, paper: bool) -> pd.DataFrame:
     """Lay curves out, a row a score; F1 with the paper's and the trivial detector's beside."""
     from alocc.protocols import everything_inlier_f1
 
-    order = [score for score in (*SCORES, "LOF") if score in curves.index]
+    order = [score for score in (*SCORES, *PORT.values(), "LOF") if score in curves.index]
     rows = {SCORES.get(score, score): curves.loc[score] for score in order}
     if paper:
         rows |= {f"{name}, paper": PAPER_F1[name] for name in FIGURE8_NAMES.values()}
@@ -135,8 +160,10 @@ TARGET = Target(
     "alocc-figure8",
     "ALOCC: F1 by share of outliers, LOF beside",
     f"{PAPER}, figure 8, read off to 0.01",
-    f'ALOCC(epochs=1), fidelity="corrected", {EARLY_STOP} images of each of the ten digits; LOF'
-    f" with 20 neighbours; {MINE}; {ON_DIGITS}, 10 epochs, two digits",
+    f'ALOCC(fidelity="authors", epochs={AUTHORS_EPOCHS}, orientation="training",'
+    f' select_epoch="mean"), all images of each of the ten digits, one seed; ALOCC(epochs=1,'
+    f' fidelity="corrected"), {EARLY_STOP} of them, and LOF with 20 neighbours; {MINE};'
+    f" {ON_DIGITS}, 10 epochs of the port, two digits",
     figure8_pieces,
     run_figure8,
     show_figure8,

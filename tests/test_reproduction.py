@@ -45,6 +45,10 @@ def flat(algorithm, parameters=None, seed=0, updates=6000):
         "history": history.assign(auc=0.6),
         "stop": updates // 3,
         "seconds": 1.0,
+        "weights": {
+            "discriminator": [np.zeros(s, "f4") for s in ((2, 32), 32, (32, 1), 1)],
+            "generator": [np.eye(2, dtype="f4"), np.zeros(2, "f4")] * 2,
+        },
     }
 
 

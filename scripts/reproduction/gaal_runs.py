@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +56,15 @@ def stop_node(fitted, n: int) -> int:
     return kind.active_updates(fitted.stop_epochs, batches, epochs, fitted.whether_stop)
 
 
-def train(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
-    """Train one detector, keep its curves."""
+def train(
+    algorithm: str,
+    name: str,
+    parameters: dict,
+    seed: int,
+    home: str | None,
+    keep: Callable[[object], dict] = lambda fitted: {},
+) -> dict:
+    """Train one detector, keep its curves and what ``keep(fitted)`` takes of it."""
     data = load(name, home)
     start = time.perf_counter()
     fitted = detector(algorithm, parameters, seed).fit(data.data, data.target)
@@ -73,6 +80,7 @@ def train(algorithm: str, name: str, parameters: dict, seed: int, home: str | No
         "generated": generate(fitted.generator_, plane_noise(seed))
         if data.data.shape[1] == 2
         else None,
+        **keep(fitted),
     }
 
 

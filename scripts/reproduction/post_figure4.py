@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reproduction.gaal_runs import train
-from reproduction.post_port import post_pieces, show_post
+from reproduction.post_port import post_pieces, show_post, train_post
 from reproduction.target import Target
 
 TARGET = Target(
@@ -13,7 +12,7 @@ TARGET = Target(
     "stop_epochs 1000, lr_d 0.01, lr_g 0.0001, momentum 0.9, no decay, Xavier discriminator"
     " with bias 0.05, generator bias 1, batches of 500 reshuffled every epoch",
     post_pieces(1.0),
-    train,
+    train_post,
     show_post(1.0, 4),
     needs=("onecluster",),
 )

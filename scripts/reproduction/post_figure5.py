@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reproduction.gaal_runs import train
-from reproduction.post_port import post_pieces, show_post
+from reproduction.post_port import post_pieces, show_post, train_post
 from reproduction.target import Target
 
 TARGET = Target(
@@ -12,7 +11,7 @@ TARGET = Target(
     "The post, figure 5",
     "as post-figure4, with generator bias 1e-5",
     post_pieces(1e-5),
-    train,
+    train_post,
     show_post(1e-5, 5),
     needs=("onecluster",),
 )

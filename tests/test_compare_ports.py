@@ -446,3 +446,40 @@ def test_an_asterisk_marks_what_differs_from_as_published():
     assert "*" not in published
     assert "*" not in shuffle
     assert frozen.count("*") == len(tables.FACTS)
+
+
+def made_runs(auc, seeds=2):
+    """Make runs of pyod-mo-gaal, both ways up, of mo-gaal and of lof, by set."""
+    rows = []
+    for data, (as_it_is, ours, lof) in auc.items():
+        scores = [("pyod-mo-gaal", "D(x), as it is", as_it_is)]
+        scores += [("pyod-mo-gaal", "1 - D(x), turned round", 1 - as_it_is)]
+        scores += [("mo-gaal", "1 - D(x)", ours), ("lof", "", lof)]
+        rows += [
+            {"data": data, "method": m, "score": s, "auc": a, "seed": seed, "seconds": 2.0 + seed}
+            for m, s, a in scores
+            for seed in range(seeds if m != "lof" else 1)
+            if a is not None
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_over_several_sets_ranks_are_beside_the_others_as_they_are():
+    auc = {"a": (0.1, 0.8, 0.7), "b": (0.6, 0.3, 0.7), "c": (0.2, 0.9, None)}
+    lines = tables.over_sets(made_runs(auc))
+    row = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in lines if "|" in line}
+    # Rank, on a and b alone: of three, its own twin not counted.
+    as_it_is, turned = (
+        row[f"PyOD MO_GAAL: {s}"] for s in ("D(x), as it is", "1 - D(x), turned round")
+    )
+    assert as_it_is == ["0.300", "4 of 6", "2 of 3", "2.5 of 3", "2.5 (3) |"]
+    assert turned == ["0.700", "2 of 6", "1 of 3", "1.5 of 3", "2.5 (3) |"]
+    assert row["MOGAAL: 1 - D(x)"][:4] == ["0.667", "2 of 6", "1 of 3", "2.0 of 3"]
+    assert "Ranks are over the 2 sets on which all have run." in lines
+    assert row["c"] == ["0.20", "0.80", "0.90", "not run |"]
+
+
+def test_cells_of_fewer_runs_say_so():
+    runs = made_runs({"a": (0.1, 0.8, 0.7), "b": (0.6, 0.3, 0.7)})
+    short = runs[~((runs["data"] == "b") & (runs["method"] == "mo-gaal") & (runs["seed"] == 1))]
+    assert "| b | 0.60 | 0.40 | 0.30 (1 of 2 runs) | 0.70 |" in tables.over_sets(short)

@@ -13,6 +13,8 @@ from scipy.stats import mannwhitneyu
 from porting.methods import METHODS
 
 LEVEL = 0.01
+SEVERAL = 3  # data sets, from which on they are also laid out together
+ROUND = "turned round"  # in the name of a score that is a port's own the other way up
 FACTS = {
     "auc_stop": "AUC at the stop node",
     "auc": "AUC at the end",
@@ -52,14 +54,66 @@ def comparison(table: pd.DataFrame) -> list[str]:
                 str(len(runs)),
                 spread(runs["auc"]),
                 spread(runs["average_precision"]),
-                f"{runs['seconds'].mean():.2g}" if runs["seconds"].mean() < 10
-                else f"{runs['seconds'].mean():.0f}",
+                seconds(runs["seconds"].mean()),
                 "" if runs["memory_mb"].isna().all() else f"{runs['memory_mb'].mean():.0f}",
                 "" if runs["peak_mb"].isna().all() else f"{runs['peak_mb'].mean():.0f}",
             ]
-        )  # fmt: skip
+        )
     head = ["detector", "settings", "runs", "ROC AUC", "average precision", "s", "MB", "MB in all"]
     return markdown(rows, head)
+
+
+def over_sets(table: pd.DataFrame) -> list[str]:
+    """Lay out what each detector does on several data sets: over all, and set by set.
+
+    A score is the wrong way up where its AUC is less than 0.5. Its rank on a set is that of its
+    mean AUC among the other detectors', those of PyOD as they are; 1 is the best. Sets on which
+    a detector is missing are left out of the ranks, so that all are of the same sets.
+    """
+    frame = table.assign(label=labels_of(table), round=table["score"].str.contains(ROUND))
+    labels = list(dict.fromkeys(frame["label"]))
+    sets = list(dict.fromkeys(frame["data"]))
+    mean = frame.pivot_table("auc", "data", "label", sort=False).reindex(sets, columns=labels)
+    runs = frame.pivot_table("auc", "data", "label", "count", sort=False).reindex(sets)[labels]
+    whole = mean.dropna()
+    twins = frame.drop_duplicates("label").set_index("label")
+    rows = []
+    for label in labels:
+        part, twin = frame[frame["label"] == label], twins.loc[label]
+        field = [n for n in labels if not twins.loc[n, "round"]
+                 and twins.loc[n, "method"] != twin["method"]]  # fmt: skip
+        others, own = whole[field], whole[[label]].to_numpy()
+        ranks = 1 + (others > own).sum(axis=1) + (others == own).sum(axis=1) / 2
+        wrong = mean[label].dropna() < 0.5
+        rows.append(
+            [
+                label,
+                f"{mean[label].mean():.3f}",
+                f"{(part['auc'] < 0.5).sum()} of {len(part)}",
+                f"{wrong.sum()} of {len(wrong)}",
+                f"{ranks.mean():.1f} of {len(field) + 1}" if len(whole) else "",
+                f"{seconds(part['seconds'].median())} ({seconds(part['seconds'].max())})",
+            ]
+        )
+    head = ["detector", "mean AUC", "wrong way up: runs", "sets, by their mean", "mean rank"]
+    lines = [*markdown(rows, [*head, "s, median (longest)"]), ""]
+    lines += [f"Ranks are over the {len(whole)} sets on which all have run.", ""]
+    most = runs.max()
+
+    def cell(name: str, label: str) -> str:
+        count = runs.loc[name, label]
+        if not count > 0:
+            return "not run"
+        short = f" ({count:.0f} of {most[label]:.0f} runs)" if count < most[label] else ""
+        return f"{mean.loc[name, label]:.2f}{short}"
+
+    cells = [[name, *(cell(name, label) for label in labels)] for name in sets]
+    return [*lines, *markdown(cells, ["mean AUC", *labels]), ""]
+
+
+def seconds(value: float) -> str:
+    """Write seconds, two digits where they are few."""
+    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
 
 
 def differs(values: pd.Series, others: pd.Series) -> bool:
@@ -111,6 +165,8 @@ def summary(table: pd.DataFrame, command: str, sources: list[str]) -> str:
     lines = ["# The ports beside the published programs", "", f"Made by `{command}`.", ""]
     lines += [*(f"- {source}" for source in sources), "", f"{versions()}.", ""]
     is_departure = table["method"].str.contains("+", regex=False)
+    if table[~is_departure]["data"].nunique() >= SEVERAL:
+        lines += ["## All data sets", "", *over_sets(table[~is_departure])]
     for data, runs in table[~is_departure].groupby("data", sort=False):
         lines += [f"## {data}", "", *comparison(runs), ""]
     if not is_departure.all():
@@ -128,6 +184,11 @@ def summary(table: pd.DataFrame, command: str, sources: list[str]) -> str:
     return "\n".join([*lines, "![ROC AUC of every run](auc.png)", ""])
 
 
+def labels_of(table: pd.DataFrame) -> pd.Series:
+    """Name each run's method and score."""
+    return table["method"].map(title) + table["score"].map(lambda s: f": {s}" if s else "")
+
+
 def kind_colour(name: str) -> str:
     """Colour of a method: ours, a port of ours, or another detector."""
     if name not in METHODS or METHODS[name].modules[0].split(".")[0] in ("gaal", "alocc"):
@@ -137,7 +198,7 @@ def kind_colour(name: str) -> str:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the ROC AUC of every run: a panel a data set, a line a method and score."""
-    labels = table["method"].map(title) + table["score"].map(lambda s: f": {s}" if s else "")
+    labels = labels_of(table)
     several = table.groupby(["method", "data"])["settings"].transform("nunique") > 1
     labels += np.where(several, " (" + table["settings"] + ")", "")
     panels = list(table.assign(label=labels).groupby("data", sort=False))

@@ -371,10 +371,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            Before the training, if it will make fewer than 100 updates; after it, if the losses
-            did not stay finite.
+            If the losses do not stay finite.
         UserWarning
-            If a snapshot is damaged, and the one before it taken.
+            Before the training, if it will make fewer than 100 updates. If a snapshot is
+            damaged, and the one before it taken.
         """
         with distribution.scope(self.strategy), computing_in(networks.float_type()):
             return self._fit(X, callbacks, checkpoint_dir, checkpoint_every, resume)
@@ -404,7 +404,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 f" batch_size={self.batch_size} images. That is little for R to learn by: of fewer"
                 f" than {FEW_UPDATES} the reconstruction error is hardly a score yet. Raise"
                 " epochs, or lower batch_size.",
-                ConvergenceWarning,
+                UserWarning,
                 stacklevel=4,
             )
         callbacks = as_list(callbacks)

@@ -80,11 +80,11 @@ class Standardised:
     """The features to mean 0 and variance 1, the noise still in [0, 1)."""
 
     def fit(self, X, y=None, callbacks=()):
-        self.scaler_ = StandardScaler().fit(X)
-        return super().fit(self.scaler_.transform(X), y, callbacks)
+        self.standard_scaler_ = StandardScaler().fit(X)
+        return super().fit(self.standard_scaler_.transform(X), y, callbacks)
 
     def score_samples(self, X):
-        return super().score_samples(self.scaler_.transform(X))
+        return super().score_samples(self.standard_scaler_.transform(X))
 
 
 class _NeverActive(training.Algorithm):

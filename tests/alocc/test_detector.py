@@ -525,7 +525,7 @@ def test_a_training_of_few_updates_says_so_before_it_starts(X, monkeypatch, epoc
     model = ALOCC(epochs=epochs, **PARAMS | {"batch_size": len(X) - 1})
     with warnings.catch_warnings(action="always", record=True) as told, pytest.raises(Started):
         model.fit(X)
-    messages = [str(w.message) for w in told if issubclass(w.category, ConvergenceWarning)]
+    messages = [str(w.message) for w in told if "updates" in str(w.message)]
     assert len(messages) == warned
     if warned:
         assert (

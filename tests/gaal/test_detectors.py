@@ -370,7 +370,7 @@ def test_an_interrupted_fit_leaves_the_detector_unfitted():
         detector.predict(X)
 
 
-@pytest.mark.parametrize("y", [Y[:-1], np.where(Y, -1, 1)])
+@pytest.mark.parametrize("y", [Y[:-1], np.append(Y, True)])
 def test_a_failed_refit_leaves_the_detector_as_it_was(y):
     detector = clone(DETECTORS[0]).fit(X)
     before = detector.score_samples(X)

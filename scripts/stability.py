@@ -1,7 +1,8 @@
 """Run targets of scripts/reproduce.py over disjoint sets of seeds, and on one and two threads.
 
-The report in --output then has a table of all the verdicts. Each set has a folder of its own
-under --work, in which finished targets are kept: an interrupted run goes on where it was.
+The report in --output then has a table of the verdicts, named by --data. What options are not
+known here are given to reproduce.py. Each set has a folder of its own under --work, in which
+finished targets are kept: an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--work", type=gaal_alocc.cli.path, default=REPORTS / "stability", help="folder of the sets"
     )
+    parser.add_argument(
+        "--data", required=True, metavar="NAME", help="names the table, for example offline"
+    )
     args, more = parser.parse_known_args(argv)
     unknown = [name for name in args.names if name not in TARGETS]
     if unknown:
@@ -58,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     runs = [(args.seeds * i, 1) for i in range(args.sets)] + [(0, 2)]
     table, status = [], 0
     for first, threads in runs:
-        folder = args.work / f"seeds-{first}-threads-{threads}"
+        folder = args.work / report.slug(args.data) / f"seeds-{first}-threads-{threads}"
         command = [sys.executable, SCRIPT, *args.names, *more, "--seeds", str(args.seeds)]
         command += ["--first-seed", str(first), "--threads", str(threads), "--output", folder]
         print(f"seeds from {first}, threads {threads}", flush=True)
@@ -68,8 +72,10 @@ def main(argv: list[str] | None = None) -> int:
         table.append({"of": of, "verdicts": collect(folder)})
         args.output.mkdir(parents=True, exist_ok=True)
         write_aside(
-            args.output / report.STABILITY,
-            lambda path: path.write_text(json.dumps(table, indent=1) + "\n"),
+            args.output / report.STABILITY.format(report.slug(args.data)),
+            lambda path: path.write_text(
+                json.dumps({"data": args.data, "sets": table}, indent=1) + "\n"
+            ),
         )
         report.write(TARGETS.values(), args.output)
     for name in TARGETS:

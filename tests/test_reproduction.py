@@ -549,18 +549,20 @@ def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatc
     import stability
 
     output = tmp_path / "reports"
-    arguments = ["post-figure2", "--sets", "2", "--offline", "--jobs", "1"]
+    arguments = ["post-figure2", "--sets", "2", "--data", "No data", "--offline", "--jobs", "1"]
     arguments += ["--output", str(output), "--work", str(tmp_path / "work")]
     assert stability.main(arguments) == 0
     assert "post-figure2           reproduced" in capsys.readouterr().out
-    table = json.loads((output / report.STABILITY).read_text())
+    table = json.loads((output / "stability-no-data.json").read_text())["sets"]
     assert [one["of"] for one in table] == [
         "seeds 0 to 9",
         "seeds 10 to 19",
         "seeds 0 to 9, 2 threads",
     ]
     assert all(one["verdicts"] == {"post-figure2": verdicts.REPRODUCED} for one in table)
-    shutil.copytree(tmp_path / "work" / "seeds-0-threads-1" / "post-figure2", output / "p")
+    shutil.copytree(
+        tmp_path / "work" / "no-data" / "seeds-0-threads-1" / "post-figure2", output / "p"
+    )
     (output / "p").rename(output / "post-figure2")
     report.write(TARGETS.values(), output)
     row = "| The two logarithms | reproduced | reproduced | reproduced |"

@@ -29,7 +29,7 @@ from reproduction import verdicts
 from reproduction.target import Outcome, Plan, Target
 
 DPI = 110
-STABILITY = "stability.json"
+STABILITY = "stability-{}.json"
 STABLE = "The verdicts over disjoint sets of seeds, and on one and two threads"
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 PROTOCOL = (
@@ -289,19 +289,20 @@ def stand_ins(results: list[dict]) -> str:
     return "; ".join(f"{what} ({', '.join(names)})" for what, names in told.items())
 
 
-def stability(results: list[dict], output: Path) -> tuple[list[str], list[list[str]]] | None:
-    """Lay out the verdicts over other seeds and threads, where scripts/stability.py left them."""
-    try:
-        sets = json.loads((output / STABILITY).read_text())
-    except FileNotFoundError:
-        return None
-    header = ["target", *(one["of"] for one in sets)]
-    rows = [
-        [r["title"], *(one["verdicts"].get(r["name"], "") for one in sets)]
-        for r in results
-        if any(r["name"] in one["verdicts"] for one in sets)
-    ]
-    return header, rows
+def stability(results: list[dict], output: Path) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Lay out the verdicts over other seeds and threads that scripts/stability.py left."""
+    titles = {r["name"]: r["title"] for r in results}
+    laid = []
+    for path in sorted(output.glob(STABILITY.format("*"))):
+        sets = json.loads(path.read_text())
+        names = dict.fromkeys(name for one in sets["sets"] for name in one["verdicts"])
+        rows = [
+            [titles.get(name, name), *(one["verdicts"].get(name, "") for one in sets["sets"])]
+            for name in names
+        ]
+        header = ["target", *(one["of"] for one in sets["sets"])]
+        laid.append((f"{STABLE}, {sets['data']}", header, rows))
+    return laid
 
 
 # --- Markdown ------------------------------------------------------------------------------------
@@ -322,8 +323,8 @@ def text_of(results: list[dict], output: Path) -> str:
         ["target", "verdict", "what came out"],
         [[f"[{r['title']}](#{r['name']})", r["verdict"], r["summary"]] for r in results],
     )
-    if laid := stability(results, output):
-        lines += ["", f"{STABLE}:", "", *text_table(*laid)]
+    for title, header, rows in stability(results, output):
+        lines += ["", f"{title}:", "", *text_table(header, rows)]
     lines += ["", PROTOCOL, "", RULES]
     for result in results:
         lines += ["", f'<a id="{result["name"]}"></a>', "", f"## {result['title']}", ""]
@@ -441,10 +442,11 @@ def page(results: list[dict], output: Path) -> str:
         for r in results
     )
     sections = "\n".join(section(result, output) for result in results)
-    told, laid = stand_ins(results), stability(results, output)
-    others = ""
-    if laid:
-        others = f"<details><summary>{STABLE}</summary>{web_table(*laid)}</details>"
+    told = stand_ins(results)
+    others = "\n".join(
+        f"<details><summary>{title}</summary>{web_table(header, rows)}</details>"
+        for title, header, rows in stability(results, output)
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

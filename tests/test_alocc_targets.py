@@ -250,6 +250,7 @@ def test_a_bad_tutorial_differs(full, spoil, start):
         spoil(run)
     outcome = alocc_tutorial.show_tutorial(full, runs)
     assert verdict_on(outcome, start) <= {DIFFERS, FAILS}
+    assert all(c.reason for c in outcome.comparisons if c.verdict == DIFFERS)
     assert verdicts.overall(outcome.comparisons) == DIFFERS
 
 

@@ -83,7 +83,7 @@ def show_tutorial(plan: Plan, results: list[dict]) -> Outcome:
         *_compare_samples(results),
         _compare_order(results),
     ]
-    comparisons = of_mnist([because(c, ONE_RUN) for c in compared], mnist)
+    comparisons = [because(c, ONE_RUN) for c in of_mnist(compared, mnist)]
     if mnist is None:
         last = [r["auc"]["reconstruction"].iloc[-1] for r in results]
         shown = verdicts.stand_in("AUC of reconstruction, last epoch", last, 0.7, "0.98 to 1.00")

@@ -132,10 +132,11 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument(
         "input",
         type=os.path.expanduser,
-        help="a folder of images, or an npy or npz file of an array",
+        help="an image, a folder of images, or an npy or npz file of an array",
     )
     _add_model(score)
     score.add_argument("--array", metavar="NAME", help="which array of an npz file")
+    _add_reading(score)
     score.add_argument(
         "--output",
         type=os.path.expanduser,
@@ -270,6 +271,23 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_reading(command: argparse._ActionsContainer) -> None:
+    """Add what image files do not tell of themselves."""
+    command.add_argument(
+        "--white",
+        type=float,
+        help="which value is white in image files of more than 8 bits; by default 1 for floats,"
+        " for whole numbers 255, 4095 or 65535, the least that is enough",
+    )
+    command.add_argument(
+        "--background",
+        type=int,
+        metavar="GREY",
+        help="what shows through transparent images, from 0, black, to 255, white; by default"
+        " white, and black where all would be white",
+    )
+
+
 def _add_data(
     command: argparse.ArgumentParser, seed: str = "of weights, noise and draws"
 ) -> argparse._ArgumentGroup:
@@ -287,6 +305,7 @@ def _add_data(
         metavar="PATH",
         help="where mnist.npz or the IDX files are; by default they are downloaded",
     )
+    _add_reading(data)
     data.add_argument(
         "--attention_label",
         help="the class of the inliers; by default 1 for mnist and digits, else the only class",
@@ -481,7 +500,8 @@ def _score(args: argparse.Namespace) -> None:
     table = pd.DataFrame({"row": range(len(X))})
     if files is not None:
         table["file"] = files
-    table = table.assign(**all_scores(detector, X), prediction=detector.predict(X))
+    scores = all_scores(detector, X)
+    table = table.assign(**scores, prediction=_predictions(detector, scores))
     if args.output is None:
         print(table.to_csv(index=False), end="")
         return
@@ -518,7 +538,14 @@ def _load(args: argparse.Namespace, size: tuple[int, int] | None, channels: int 
     from alocc.datasets import load_images
 
     with starting_tensorflow():
-        images = load_images(args.dataset, args.dataset_address, size=size, channels=channels)
+        images = load_images(
+            args.dataset,
+            args.dataset_address,
+            size=size,
+            channels=channels,
+            white=args.white,
+            background=args.background,
+        )
     if images.name in ("mnist", "digits"):
         images.update(files=None, test_files=None)
         if channels == 3:
@@ -589,7 +616,7 @@ def _attention_label(images: Bunch, args: argparse.Namespace) -> str:
 
 
 def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, list | None]:
-    """Images to score, and their files if they come from a folder."""
+    """Images to score, and their files if they come as image files."""
     import zipfile
 
     import numpy as np
@@ -599,8 +626,16 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
 
     path = Path(args.input)
     height, width, channels = detector.generator_.input_shape[1:]
-    if path.is_dir():
-        images = load_image_folder(path, size=(height, width), channels=channels)
+    if not _holds_arrays(path):
+        if args.array is not None:
+            raise UserError(f"--array {args.array}: {path} is no npz file.")
+        images = load_image_folder(
+            path,
+            size=(height, width),
+            channels=channels,
+            white=args.white,
+            background=args.background,
+        )
         return images.data, images.files
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -623,12 +658,22 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
         found = (instead(path) or ": it holds no array") if unknown else f": {error}"
         raise UserError(f"{path} is not a readable npy or npz file{found}.") from error
     if X.ndim in (3, 4) and X.shape[1:3] != (height, width):
+        shape = X.shape
+        X = resize_images(X, height, width)
         warnings.warn(
-            f"images of {X.shape[1]} x {X.shape[2]} are resized to the model's {height} x {width}.",
+            f"images of {shape[1]} x {shape[2]} are resized to the model's {height} x {width}.",
             stacklevel=2,
         )
-        X = resize_images(X, height, width)
     return X, None
+
+
+def _holds_arrays(path: Path) -> bool:
+    """Tell npy and npz files, by name or content, from images."""
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        start = file.read(6)
+    return path.suffix.lower() in (".npy", ".npz") or start.startswith((b"\x93NUMPY", b"PK"))
 
 
 def _load_model(path: str) -> ALOCC:
@@ -659,12 +704,16 @@ def _two_kinds(is_outlier: np.ndarray | None) -> bool:
 
 
 def _aucs(scores: dict[str, np.ndarray], is_outlier: np.ndarray | None) -> dict[str, float]:
-    """AUC of each score; empty where there are no two kinds to tell apart."""
+    """AUC of each score, NaN if the score is; empty where there are no two kinds to tell apart."""
+    import numpy as np
     from sklearn.metrics import roc_auc_score
 
     if not _two_kinds(is_outlier):
         return {}
-    return {name: float(roc_auc_score(~is_outlier, values)) for name, values in scores.items()}
+    return {
+        name: float("nan") if np.isnan(values).any() else float(roc_auc_score(~is_outlier, values))
+        for name, values in scores.items()
+    }
 
 
 def _auc_line(aucs: dict[str, float], split: Bunch) -> str:
@@ -681,7 +730,16 @@ def _score_table(detector: ALOCC, split: Bunch, scores: dict[str, np.ndarray]) -
         columns["file"] = split.file
     if split.labels is not None:
         columns |= {"label": split.labels, "is_outlier": split.is_outlier.astype(int)}
-    return pd.DataFrame({**columns, **scores, "prediction": detector.predict(split.X_test)})
+    return pd.DataFrame({**columns, **scores, "prediction": _predictions(detector, scores)})
+
+
+def _predictions(detector: ALOCC, scores: dict[str, np.ndarray]) -> pd.Series:
+    """Predict images whose scores are known; empty where the score is NaN."""
+    import numpy as np
+    import pandas as pd
+
+    decision = scores[detector.score] - detector.offset_
+    return pd.Series(np.where(decision < 0, -1, 1), dtype="Int64").mask(np.isnan(decision))
 
 
 def _write_settings(
@@ -702,7 +760,7 @@ def _write_settings(
         "n_train": len(split.X_train),
         "n_test": len(split.X_test),
         "epoch_used": int(detector.epoch_),
-        "auc": aucs,
+        "auc": {name: None if auc != auc else auc for name, auc in aucs.items()},  # NaN is no JSON
         "keras": keras.__version__,
         "tensorflow": tf.__version__,
     }

@@ -541,13 +541,15 @@ def _size_text(image: np.ndarray) -> str:
 # Pixels
 
 
-def to_unit(X: np.ndarray) -> np.ndarray:
+def to_unit(X: np.ndarray, first: int = 0) -> np.ndarray:
     """Bring pixels to float32 in [0, 1].
 
     Parameters
     ----------
     X : array
         uint8 in 0..255, which is divided by 255, or float in [0, 1].
+    first : int, default=0
+        What the error calls X[0], for a part of a larger array.
 
     Returns
     -------
@@ -557,7 +559,7 @@ def to_unit(X: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If X is neither, holds NaN, or a value outside [0, 1].
+        If X is neither, holds NaN, or a value outside [0, 1] as float32; with its place.
     """
     X = np.asarray(X)
     if X.dtype == np.uint8:
@@ -566,11 +568,18 @@ def to_unit(X: np.ndarray) -> np.ndarray:
         return X
     if X.dtype.kind != "f":
         raise ValueError(f"X is {X.dtype}, expected uint8, or float in [0, 1].")
-    if X.size and not (np.min(X) >= 0 and np.max(X) <= 1):  # NaN fails both
+    with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
+        unit = X.astype(np.float32, copy=False)
+    if unit.size and not (np.min(unit) >= 0 and np.max(unit) <= 1):  # NaN fails both
+        place = np.argwhere(~((unit >= 0) & (unit <= 1)))[0]
+        bad = X[tuple(place)]
+        found = f"values from {np.nanmin(X)} to {np.nanmax(X)}" if bad == bad else "NaN"
+        place[0] += first
         raise ValueError(
-            f"X holds values from {np.min(X)} to {np.max(X)}, expected pixels in [0, 1], or uint8."
+            f"X holds {found}, expected pixels in [0, 1], or uint8. The first other one is"
+            f" {bad}, X[{', '.join(map(str, place))}]."
         )
-    return X.astype(np.float32, copy=False)
+    return unit
 
 
 def add_noise(

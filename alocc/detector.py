@@ -27,9 +27,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from alocc import keras2, networks, tensorflow1, training
 from alocc.datasets import add_noise, to_unit
+from alocc.images import check_channels_last
 from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
+from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
@@ -74,6 +76,7 @@ def _check_images(X) -> np.ndarray:
         )
     if len(X) == 0:
         raise ValueError(f"X has shape {X.shape}; expected at least one image.")
+    check_channels_last(X, "X")
     return X[..., None] if X.ndim == 3 else X
 
 
@@ -92,11 +95,9 @@ def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
     return itertools.chain([next(batches, empty)], batches)
 
 
-def _pixels(X: np.ndarray, dtype: str) -> np.ndarray:
-    """X in [0, 1]."""
-    if X.dtype.kind == "f" and np.isnan(np.min(X)):
-        raise ValueError("X holds NaN; expected pixels in [0, 1], or uint8.")
-    return to_unit(X).astype(dtype, copy=False)
+def _pixels(X: np.ndarray, dtype: str, first: int = 0) -> np.ndarray:
+    """X in [0, 1]; first is what an error calls X[0]."""
+    return to_unit(X, first).astype(dtype, copy=False)
 
 
 class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
@@ -627,27 +628,30 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         """Apply a function to the images X, some at a time."""
         preconditions.check()
         check_is_fitted(self)
-        if isinstance(X, tf.data.Dataset):
-            return np.concatenate([self._by_block(batch, function) for batch in _batches(X)])
-        X = _check_images(X)
-        if X.shape[1:] != self.image_shape_:
-            raise ValueError(
-                f"X has images of shape {X.shape[1:]} (height, width, channels); ALOCC was fitted"
-                f" on {self.image_shape_}."
-            )
-        step = max(1, BLOCK_PIXELS // (X.shape[1] * X.shape[2]))
-        ends = [*range(step, len(X), step), len(X)]
-        if self.statistics == "batch":
-            if len(X) < self.batch_size:
-                raise ValueError(
-                    f"X has {len(X)} images; with statistics='batch' they are normalised by their"
-                    f" own statistics, batch_size={self.batch_size} at least at a time. Expected"
-                    " more images, or other statistics."
-                )
-            ends = [*range(self.batch_size, len(X) - self.batch_size + 1, self.batch_size), len(X)]
         dtype = self.generator_.inputs[0].dtype
-        blocks = (_pixels(X[i:end], dtype) for i, end in zip([0, *ends], ends))
-        return np.concatenate([function(block) for block in blocks])
+        results, first = [], 0
+        for images in _batches(X) if isinstance(X, tf.data.Dataset) else [X]:
+            images = _check_images(images)
+            n = len(images)
+            if images.shape[1:] != self.image_shape_:
+                raise ValueError(
+                    f"X has images of shape {images.shape[1:]} (height, width, channels); ALOCC was"
+                    f" fitted on {self.image_shape_}."
+                )
+            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
+            ends = [*range(step, n, step), n]
+            if self.statistics == "batch":
+                if n < self.batch_size:
+                    raise ValueError(
+                        f"X has {n} images; with statistics='batch' they are normalised by their"
+                        f" own statistics, batch_size={self.batch_size} at least at a time."
+                        " Expected more images, or other statistics."
+                    )
+                ends = [*range(self.batch_size, n - self.batch_size + 1, self.batch_size), n]
+            for start, end in zip([0, *ends], ends):
+                results.append(function(_pixels(images[start:end], dtype, first + start)))
+            first += n
+        return np.concatenate(results)
 
     def reconstruct(self, X) -> np.ndarray:
         """R(x), the images as R reconstructs them.
@@ -745,8 +749,14 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         -------
         ndarray of shape (n,), int
             1 for an inlier, -1 for an outlier.
+
+        Raises
+        ------
+        ValueError
+            If a score, or the threshold, is NaN, as those of a training that did not stay
+            finite: no NaN is an inlier or an outlier.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return judge(self.decision_function(X))
 
     def __getstate__(self):
         # A copy of the adversarial model would have an R and a D of its own.
@@ -774,9 +784,18 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             models of the epoch in use, without optimizer), ``epochs.npz`` where several are in
             use, and ``history.csv``. It appears whole or not at all. A ``random_state`` that is
             not an int is not kept, nor is a ``strategy`` that is not a name.
+
+        Raises
+        ------
+        OSError
+            If there is no such folder, or the file cannot be written.
         """
         check_is_fitted(self)
         path = Path(os.path.expanduser(path))
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
+        if path.is_dir():
+            raise IsADirectoryError(f"path is {path}, a folder; expected a file's name.")
         params = self.get_params()
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None

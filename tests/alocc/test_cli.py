@@ -353,6 +353,41 @@ class TestScore:
         assert "3 images scored" in out
         assert {file.name for file in tmp_path.iterdir()} == {"images", "scores.csv"}
 
+    def test_scores_one_image(self, trained, tmp_path):
+        write_image(tmp_path / "photo.png", np.full((30, 20, 3), 90, np.uint8))
+        status, out, err = run("score", tmp_path / "photo.png", "--model", trained[0])
+        assert status == 0, err
+        header, line = out.splitlines()
+        assert header == "row,file,reconstruction,d_x,d_rx,prediction"
+        assert line.startswith(f"0,{tmp_path / 'photo.png'},-")
+        assert line.rsplit(",")[-1] in ("1", "-1")
+
+    def test_white_and_background_are_those_of_the_reader(self, trained, tmp_path):
+        grey = np.full((28, 28), 2000, np.uint16)
+        write_image(tmp_path / "1.png", grey)
+        end = [tmp_path / "1.png", "--model", trained[0]]
+        status, found, err = run("score", *end)
+        assert "read as 12 bits, white=4095" in err
+        status, given, err = run("score", *end, "--white", 4095)
+        assert (status, err) == (0, "")
+        assert found == given != run("score", *end, "--white", 65535)[1]
+        write_image(tmp_path / "2.png", np.full((28, 28, 4), (0, 0, 0, 99), np.uint8))
+        outs = [
+            run("score", tmp_path / "2.png", "--model", trained[0], "--background", grey)[1]
+            for grey in (0, 255)
+        ]
+        assert outs[0] != outs[1]
+        assert_fails(["score", *end, "--background", "256"], "background=256")
+
+    def test_predictions_are_those_of_the_detector(self, trained, tmp_path):
+        from alocc.detector import ALOCC
+
+        X = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+        np.save(tmp_path / "X.npy", X)
+        run("score", tmp_path / "X.npy", "--model", trained[0], "--output", tmp_path / "s.csv")
+        predicted = ALOCC.load(trained[0] / cli.MODEL_FILE).predict(X)
+        assert pd.read_csv(tmp_path / "s.csv")["prediction"].tolist() == predicted.tolist()
+
     def test_scores_an_array_as_train_did(self, trained, tmp_path):
         from alocc.datasets import load_digits_28
 
@@ -384,6 +419,8 @@ class TestScore:
         np.save(tmp_path / "range.npy", np.full((2, 28, 28), 7.0))
         (tmp_path / "text.npy").write_text("no array")
         (tmp_path / "mat.npy").write_bytes(b"MATLAB 5.0 MAT-file")
+        (tmp_path / "text").write_text("no image")
+        np.save(tmp_path / "first.npy", np.zeros((2, 1, 28, 28), np.uint8))
         before = set(tmp_path.iterdir())
         end = ["--model", trained[0], "--output", tmp_path / "scores.csv"]
         assert_fails(["score", tmp_path / "nowhere", *end], "does not exist")
@@ -391,6 +428,9 @@ class TestScore:
         assert_fails(["score", tmp_path / "two.npz", "--array", "c", *end], "holds a, b")
         assert_fails(["score", tmp_path / "text.npy", *end], "not a readable npy or npz file")
         assert_fails(["score", tmp_path / "mat.npy", *end], "looks like a MATLAB file")
+        assert_fails(["score", tmp_path / "text", *end], "text is not a readable image")
+        assert_fails(["score", tmp_path / "first.npy", *end], "(2, 1, 28, 28), channels first")
+        assert_fails(["score", tmp_path / "text", "--array", "a", *end], "is no npz file")
         assert_fails(["score", tmp_path / "flat.npy", *end])
         assert_fails(["score", tmp_path / "range.npy", *end])
         assert set(tmp_path.iterdir()) == before

@@ -385,6 +385,12 @@ class TestPixels:
         with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\]"):
             datasets.to_unit(np.array(bad))
 
+    def test_the_first_pixel_out_of_range_is_shown(self):
+        X = np.zeros((2, 3))
+        X[1, 2] = np.nan
+        with pytest.raises(ValueError, match=r"holds NaN.* is nan, X\[11, 2\]"):
+            datasets.to_unit(X, first=10)
+
     def test_other_dtypes_are_an_error(self):
         with pytest.raises(ValueError, match="int64"):
             datasets.to_unit(np.array([1, 2]))

@@ -12,6 +12,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone, is_outlier_detector
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
@@ -111,6 +112,9 @@ def with_pixel(X, value):
         (lambda X: with_pixel(X, -0.5), r"-0.5"),
         (lambda X: with_pixel(X, np.nan), "NaN"),
         (lambda X: with_pixel(X, np.inf), "inf"),
+        (lambda X: with_pixel(X.astype(float), 1e39), r"to 1e\+39, expected"),
+        (lambda X: X[:, None], r"shape \(40, 1, 18, 16\), channels first.*np\.moveaxis"),
+        (lambda X: np.stack([X] * 3, axis=1), r"shape \(40, 3, 18, 16\), channels first"),
         (lambda X: X.reshape(len(X), -1), r"shape \(40, 288\); expected \(n, height, width\)"),
         (lambda X: X[0, 0], "expected"),
         (lambda X: X[:0], "at least one image"),
@@ -141,6 +145,42 @@ def test_images_unlike_those_of_fit_are_refused(spoil, message, X, fitted):
     for use in (fitted.score_samples, fitted.predict, fitted.reconstruct):
         with pytest.raises(ValueError, match=message):
             use(spoil(X))
+
+
+def test_a_bad_pixel_is_told_with_its_place(X, fitted, monkeypatch):
+    monkeypatch.setattr(detector, "BLOCK_PIXELS", 3 * 18 * 16)  # three images a block
+    bad = X.astype(float)
+    bad[7, 5, 2] = 1e39  # no float32
+    message = r"The first other one is 1e\+39, X\[7, 5, 2, 0\]"
+    with pytest.raises(ValueError, match=message):
+        ALOCC(**PARAMS).fit(bad)
+    batches = tf.data.Dataset.from_tensor_slices(bad).batch(5)
+    for images in (bad, batches):
+        with pytest.raises(ValueError, match=message):
+            fitted.score_samples(images)
+
+
+def test_pixels_are_looked_at_as_the_networks_take_them(X, fitted):
+    nearly = X.astype(float)
+    nearly[0] = 1 + 1e-12  # 1 in float32
+    nearly[1] = -1e-60
+    rounded = np.where(nearly > 1, 1, np.maximum(nearly, 0))
+    np.testing.assert_array_equal(fitted.score_samples(nearly), fitted.score_samples(rounded))
+
+
+def test_nan_is_neither_inlier_nor_outlier(X, fitted):
+    broken = copy.deepcopy(fitted)
+    weights = broken.discriminator_.get_weights()
+    broken.discriminator_.set_weights([np.full_like(w, np.nan) for w in weights])
+    broken.predict(X)  # by the reconstruction, which is whole
+    broken.set_params(score="d_x")
+    with pytest.raises(ValueError, match="score of 40 of 40 samples is NaN, first of number 0"):
+        broken.predict(X)
+    assert np.isnan(broken.score_samples(X)).all()
+    broken = copy.deepcopy(fitted)
+    broken.offsets_["reconstruction"] = np.nan
+    with pytest.raises(ValueError, match="is NaN"):
+        broken.predict(X)
 
 
 def test_fit_learns_what_it_documents(fitted, X):
@@ -478,6 +518,14 @@ def test_parameters_changed_after_fit_do_not_spoil_the_file(fitted, X, tmp_path)
     loaded = ALOCC.load(tmp_path / "a")
     assert loaded.get_params()["random_state"] is None
     np.testing.assert_array_equal(loaded.score_samples(X), fitted.score_samples(X))
+
+
+def test_a_place_where_nothing_can_be_saved_is_named(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        fitted.save(tmp_path / "nowhere" / "detector.alocc")
+    with pytest.raises(IsADirectoryError, match="expected a file's name"):
+        fitted.save(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_failed_save_leaves_the_old_file_alone(fitted, tmp_path, monkeypatch):

@@ -805,6 +805,9 @@ def _draw_test(
     shown = split.X_test[rows]
     noisy = add_noise(shown, detector.noise_sigma, args.seed)
     reconstructions = detector.reconstruct(noisy)
+    if not all(np.isfinite(values).all() for values in (reconstructions, *scores.values())):
+        warnings.warn("Scores are not finite; there are no figures of them.", stacklevel=2)
+        return
     labels = None if split.labels is None else split.labels[rows]
     with _figure(folder / "reconstructions.png", max(3.2, 0.75 * len(rows)), 3) as ax:
         plots.plot_reconstructions(shown, noisy, reconstructions, labels, ax=ax)

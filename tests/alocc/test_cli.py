@@ -283,6 +283,25 @@ class TestTrain:
         command = ["train", "--dataset", tmp_path / "images", "--output", tmp_path / "run"]
         assert_fails([*command, "--attention_label", "1"], "the images have no labels")
 
+    def test_a_training_that_diverges_is_kept_and_judges_nothing(self, tmp_path):
+        status, out, err = run(
+            "train",
+            "--dataset",
+            "digits",
+            *TINY,
+            "--learning_rate",
+            1e30,
+            "--output",
+            tmp_path / "r",
+        )
+        assert status == 0
+        assert "not finite from update 0 on" in err
+        assert "no figures of them" in err
+        assert "reconstruction nan" in out
+        assert pd.read_csv(tmp_path / "r" / "scores.csv")["prediction"].isna().all()
+        settings = (tmp_path / "r" / "settings.json").read_text()
+        assert json.loads(settings, parse_constant=pytest.fail)["auc"]["d_x"] is None
+
     def test_an_interruption_leaves_nothing(self, tmp_path, monkeypatch):
         def interrupt(*_):
             raise KeyboardInterrupt

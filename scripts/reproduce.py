@@ -15,6 +15,7 @@ import itertools
 import os
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +41,10 @@ def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int) -> li
     results = []
     for arguments in pieces:
         try:
-            results.append(run(**arguments))
+            with warnings.catch_warnings():
+                # ALOCC is stopped early on purpose, and the report says after how many epochs.
+                warnings.filterwarnings("ignore", "The training will make")
+                results.append(run(**arguments))
         except Exception as error:  # raised here, it would end the runs of other targets
             told = ", ".join(f"{name} {value}" for name, value in arguments.items())
             results.append(f"{told}: {type(error).__name__}: {error}")

@@ -18,10 +18,10 @@ from gaal import SOGAAL, datasets
 from gaal_alocc import checkpoints, rows, sweep
 
 NO_PATHS = {"attention_label", "array", "dask", "grid", "names", "data_sets", "figures", "targets"}
-NO_PATHS |= {"data", "methods"}
+NO_PATHS |= {"data", "methods", "stop_epochs"}
 SCRIPTS = [
-    "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay", "reproduce",
-    "stop_epochs",
+    "alocc_departures", "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay",
+    "reproduce", "stability", "stop_epochs",
 ]  # fmt: skip
 X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
 
@@ -83,7 +83,7 @@ def test_every_option_of_every_command_that_takes_a_path_knows_home(home):
             seen.add(action.dest)
     assert seen == {
         "path", "data_home", "output", "checkpoint_dir", "tensorboard", "model", "dataset",
-        "dataset_address", "input", "json", "notebooks", "trace",
+        "dataset_address", "input", "json", "notebooks", "trace", "work",
     }  # fmt: skip
 
 

@@ -295,7 +295,8 @@ def train(
     z = z[: m * batch_size].reshape(x.shape)
     n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
     if steps_per_execution == 1:
-        execute = by_batch(networks, program, share_as)
+        # Keras traces a step when it is first made: callbacks may have changed the models by then.
+        execute = by_batch(networks, program, None if callbacks else share_as)
     else:
         execute = fused(networks, batch_size, program, share_as)
     names = program.losses

@@ -332,15 +332,17 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         if k is not None:
             training.noise_rows(batch_size, k)  # refuses a k that the batch cannot feed
 
-        # As it is now: parameters may be set anew before the models are looked at.
-        made_by = type(self)(**self.get_params(deep=False))
+        # As it is now: parameters may be set anew before the models are looked at. Those of a
+        # subclass, which may go by other attributes too, are built at once.
+        plain = type(self) in (SOGAAL, MOGAAL)
+        made_by = type(self)(**self.get_params(deep=False)) if plain else self
 
         @functools.cache
         def build() -> tuple[keras.Model, keras.Model]:
             generator = made_by._build_generator(n_features, batch_size)
             return generator, made_by._build_discriminator(n_features, n, seed)
 
-        if type(self) in (SOGAAL, MOGAAL):
+        if plain:
             form = (k, n_features, networks.hidden_units(n))
             weights = networks.initial_weights(
                 n_features,

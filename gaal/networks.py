@@ -19,6 +19,7 @@ from keras import ops
 
 from gaal_alocc import distribution, programs
 from gaal_alocc.optimizers import SGD, InverseTimeDecay
+from gaal_alocc.precision import computing_in
 from gaal_alocc.programs import Program
 
 DTYPE = "float32"  # of the published programs, whatever Keras's default is set to
@@ -171,15 +172,17 @@ class Deferred:
     @functools.cached_property
     def parts(self) -> tuple[keras.Model, keras.Model]:
         """G and D, compiled or not."""
-        generator, discriminator = self._build()
+        with computing_in(DTYPE):  # also where Keras's settings have changed since the fit
+            generator, discriminator = self._build()
         for variable, held in zip([*discriminator.weights, *generator.weights], self._held):
             variable.assign(held)
         return generator, discriminator
 
     @functools.cached_property
     def _gan(self) -> GAN:
-        gan = combine(*self.parts)
-        compile_models(gan, *self._settings)
+        with computing_in(DTYPE):
+            gan = combine(*self.parts)
+            compile_models(gan, *self._settings)
         n = len(self._weights)
         for variable, held in zip(gan.variables()[n:], self._held[n:]):
             variable.assign(held)

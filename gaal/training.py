@@ -613,7 +613,8 @@ def train(
     scoring = is_outlier is not None or on_scores is not None
     score_inside = scoring and execution.batches == m
     if steps_per_execution == 1:
-        execute = by_batch(gan, algorithm, rows, score_inside, share_as)
+        # Keras traces a step when it is first made: callbacks may have changed the models by then.
+        execute = by_batch(gan, algorithm, rows, score_inside, None if callbacks else share_as)
     else:
         execute = fused(
             gan, algorithm, rows, batch_size, score_inside, execution.jit_compile, share_as

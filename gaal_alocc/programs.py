@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 KEPT = 16  # programs: a fit needs one to three, and one more to score
 
@@ -68,7 +69,7 @@ class Program:
             Those of the function.
         """
         inputs = [tf.convert_to_tensor(a, dtype) for a, dtype in zip(arguments, self._dtypes)]
-        if tf.distribute.has_strategy():
+        if not self.whole:  # its own ones: nobody else runs it
             return self._graph(*inputs)
         for number, tensor in self._captured:
             inputs.append(tensor if number is None else variables[number].handle)
@@ -95,7 +96,8 @@ def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = F
     """
     if key is None or tf.distribute.has_strategy():
         return make()
-    key = (key, None if any_settings else _settings())
+    debuggers = tuple(context.context().op_callbacks)  # as of tf.debugging.enable_check_numerics
+    key = (key, debuggers, None if any_settings else _settings())
     with _lock:
         program = _programs.pop(key, None) or make()
         if program.whole:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from tensorflow.python.framework import func_graph, ops
@@ -202,6 +203,43 @@ def test_a_fitted_model_that_is_changed_scores_otherwise(make):
     assert np.abs(detector.score_samples(X) - before).max() > 1e-3
 
 
+def test_a_debugger_makes_programs_of_its_own():
+    def diverge():
+        return so(lr_d=1e38, lr_g=1e38).fit(X)
+
+    tf.debugging.enable_check_numerics()
+    try:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            diverge()
+    finally:
+        tf.debugging.disable_check_numerics()
+    with pytest.warns(ConvergenceWarning):
+        diverge()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_a_callback_does_to_the_models_stays_with_them(door):
+    class Unhurried(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.optimizer.momentum = 0.0
+
+    programs.clear()
+    so(steps_per_execution=DOORS[door]).fit(X, callbacks=Unhurried())
+    shared = numbers(so(steps_per_execution=DOORS[door]).fit(X))
+    programs.clear()
+    assert_equal(shared, numbers(so(steps_per_execution=DOORS[door]).fit(X)))
+
+
+def test_models_that_are_looked_at_under_other_settings_of_keras_are_those_of_the_fit():
+    expected, detector = numbers(so().fit(X)), so().fit(X)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        assert_equal(numbers(detector), expected)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 def test_parameters_that_are_set_after_fit_do_not_change_its_models():
     detector = mo().fit(X)
     expected = numbers(mo().fit(X))
@@ -316,6 +354,7 @@ def test_what_reads_other_variables_is_not_shared():
         return programs.Program(product, [own])
 
     assert programs.shared("product", make)([own], 5.0) == 30.0
+    assert programs.shared("product", make)([tf.Variable(7.0)], 5.0) == 30.0  # on its own ones
     assert programs.shared("product", make) is not programs.shared("product", make)
 
 
@@ -329,3 +368,13 @@ def test_a_subclass_that_builds_other_networks_has_a_program_of_its_own(traces):
     assert traces.count("run") == 2
     assert wider.discriminator_.layers[1].units == 16
     assert so().fit(X).discriminator_.layers[1].units == 8
+
+
+def test_a_subclass_builds_by_what_it_has_been_told():
+    class Told(SOGAAL):
+        def _build_discriminator(self, n_features, n_samples, seed):
+            return super()._build_discriminator(n_features, self.rows, seed)
+
+    detector = Told(stop_epochs=1, batch_size=20)
+    detector.rows = 49
+    assert detector.fit(X).discriminator_.layers[1].units == 7

@@ -45,12 +45,14 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
         """Write the histograms of the scores, and the reconstructions."""
         X = _check_images(self.X)
         block = max(1, BLOCK_PIXELS // (X.shape[1] * X.shape[2]))
-        parts = [self._scores(_pixels(X[i : i + block])) for i in range(0, len(X), block)]
+        dtype = networks.float_type()
+        starts = range(0, len(X), block)
+        parts = [self._scores(_pixels(X[i : i + block], dtype)) for i in starts]
         for name in parts[0]:
             scores = np.concatenate([part[name] for part in parts])
             tf.summary.histogram(f"scores/{name}", scores, step)
 
-        shown = _pixels(X[:SHOWN])
+        shown = _pixels(X[:SHOWN], dtype)
         noisy = add_noise(shown, self.detector.noise_sigma, 0).astype(shown.dtype)
         reconstructions = self.model.generator(noisy, training=False).numpy()
         as_images = networks.FIDELITIES[self.detector.fidelity].as_images

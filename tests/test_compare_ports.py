@@ -65,6 +65,7 @@ def published(points):
 @pytest.mark.parametrize(
     "name", [n for n in DEPARTURES if SO in DEPARTURES[n].algorithms and n != "no_decay"]
 )
+@pytest.mark.filterwarnings("ignore:The features of X lie")
 def test_a_departure_changes_the_training(points, published, name):
     history = fit(points, SO, name).history_
     assert list(history) == list(published)
@@ -154,6 +155,7 @@ def test_the_short_batch_is_one_more_update_an_epoch(points, steps):
     assert int(published.combine_model_.optimizer.iterations) == 3 * 2
 
 
+@pytest.mark.filterwarnings("ignore:The features of X lie")
 def test_standardised_data_forget_their_scale(points):
     X, y = points
     here, there = fit((X, y), SO, "standardised"), fit((8 * X, y), SO, "standardised")

@@ -1,5 +1,7 @@
 """Keras's settings change no number: both packages say themselves what they compute in."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -53,9 +55,18 @@ def expected():
     return {name: numbers(clone(detector).fit(X), X) for name, (detector, X) in CASES.items()}
 
 
+FAST = {("float16", "SOGAAL"), ("mixed", "MOGAAL"), ("channels first", "published")}
+FAST |= {("float16", "authors"), ("mixed", "corrected")}
+
+
 @pytest.mark.filterwarnings("ignore:The training will make")
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("setting", "case"),
+    [
+        pytest.param(*pair, marks=() if pair in FAST else pytest.mark.slow)
+        for pair in itertools.product(SETTINGS, CASES)
+    ],
+)
 def test_no_setting_changes_a_number(setting, case, expected, keras_settings, tmp_path):
     detector, X = CASES[case]
     SETTINGS[setting]()

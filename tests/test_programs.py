@@ -131,7 +131,7 @@ def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monke
     assert_equal(numbers(make(stop_epochs=1).fit(X)), expected)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.floats(1e-4, 0.1), st.floats(0, 0.1))
 def test_rates_and_seeds_are_no_part_of_a_program(seed, lr, decay):
     shared = so(seed, lr_d=lr, lr_g=lr / 3, decay=decay).fit(X)
@@ -247,7 +247,7 @@ def test_parameters_that_are_set_after_fit_do_not_change_its_models():
     assert_equal(numbers(detector), expected)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", [pytest.param("train_on_batch", marks=pytest.mark.slow), "graph"])
 def test_threads_that_fit_at_the_same_time_give_the_serial_results(door):
     jobs = [(kind, seed) for kind in MADE for seed in (0, 1)]
 
@@ -291,7 +291,7 @@ def test_early_stopping_puts_the_best_weights_back_in_a_second_fit_too():
 
 def live_graphs():
     gc.collect()
-    return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
+    return sum(issubclass(type(thing), func_graph.FuncGraph) for thing in gc.get_objects())
 
 
 def registered_gradients():

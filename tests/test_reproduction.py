@@ -545,6 +545,7 @@ def test_the_settings_of_the_figures_are_the_published_ones():
     assert {piece["home"] for piece in pieces} == {"data"}
 
 
+@pytest.mark.slow
 def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatch, capsys):
     import stability
 

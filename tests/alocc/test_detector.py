@@ -486,7 +486,7 @@ def test_checkpoints_hold_every_epochs_weights(X, tmp_path):
     ]
     for epoch in range(2):
         for name, attribute in detector.MODELS.items():
-            network = keras.models.clone_model(getattr(model, attribute))
+            network = detector._uncompiled(getattr(model, attribute))
             network.load_weights(folder / f"epoch_{epoch:02d}_{name}.weights.h5")
             for loaded, kept in zip(network.get_weights(), model.epoch_weights_[epoch][name]):
                 np.testing.assert_array_equal(loaded, kept)

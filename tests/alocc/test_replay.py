@@ -202,7 +202,13 @@ DEPARTURES = {
 }
 
 
-@pytest.mark.parametrize("departure", DEPARTURES)
+FAST = ("sigmoid", "frozen_d", "accumulators_from_zero", "slope_at_zero")
+
+
+@pytest.mark.parametrize(
+    "departure",
+    [d if d in FAST else pytest.param(d, marks=pytest.mark.slow) for d in DEPARTURES],
+)
 def test_each_departure_of_the_port_breaks_the_authors_record(departure, monkeypatch):
     changes = dict(DEPARTURES[departure])
     if "discriminator_model" in changes:

@@ -14,6 +14,8 @@ from sklearn.preprocessing import MinMaxScaler
 
 from gaal import SOGAAL, cli, datasets
 
+pytestmark = pytest.mark.filterwarnings("default")  # the commands print warnings as lines
+
 # pytest shows Keras's own, which a command does not.
 NO_DEPRECATIONS = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from alocc import cli
 
-pytestmark = pytest.mark.filterwarnings("default")  # the commands print warnings as lines
+# The commands print warnings as lines, but for Keras's own.
+pytestmark = pytest.mark.filterwarnings("default", "ignore:__array__ implementation")
 TINY = ["--epoch", "1", "--batch_size", "16", "--train_size", "32", "--gf_dim", "2"]
 TINY += ["--df_dim", "2", "--seed", "3"]
 

@@ -14,7 +14,8 @@ from sklearn.preprocessing import MinMaxScaler
 
 from gaal import SOGAAL, cli, datasets
 
-pytestmark = pytest.mark.filterwarnings("default")  # the commands print warnings as lines
+# The commands print warnings as lines, but for Keras's own.
+pytestmark = pytest.mark.filterwarnings("default", "ignore:__array__ implementation")
 
 # pytest shows Keras's own, which a command does not.
 NO_DEPRECATIONS = pytest.mark.filterwarnings("ignore::DeprecationWarning")

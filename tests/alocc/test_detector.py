@@ -220,11 +220,15 @@ def test_score_may_be_set_after_fit(fitted, X):
 
 @pytest.mark.slow
 def test_noise_is_reconstructed_worse_than_what_was_learned(X):
-    model = ALOCC(epochs=25, **{**PARAMS, "gf_dim": 4, "df_dim": 4, "batch_size": 8}).fit(X)
     noise = np.random.default_rng(1).random(X.shape)
-    assert model.score_samples(X).min() > model.score_samples(noise).max()
-    assert set(model.predict(noise)) == {-1}
-    assert (model.predict(X) == 1).mean() > 0.9
+    inliers = []
+    for seed in range(3):  # what one of them gives is another on another processor
+        sizes = {"gf_dim": 4, "df_dim": 4, "batch_size": 8, "random_state": seed}
+        model = ALOCC(epochs=25, **{**PARAMS, **sizes}).fit(X)
+        assert model.score_samples(X).min() > model.score_samples(noise).max()
+        assert set(model.predict(noise)) == {-1}
+        inliers.append((model.predict(X) == 1).mean())
+    assert np.median(inliers) > 0.9
 
 
 def test_images_come_in_several_forms(fitted, X):

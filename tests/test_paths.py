@@ -18,10 +18,10 @@ from gaal import SOGAAL, datasets
 from gaal_alocc import checkpoints, rows, sweep
 
 NO_PATHS = {"attention_label", "array", "dask", "grid", "names", "data_sets", "figures", "targets"}
-NO_PATHS |= {"data", "methods", "stop_epochs"}
+NO_PATHS |= {"data", "departures", "methods", "stop_epochs"}
 SCRIPTS = [
     "alocc_departures", "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay",
-    "reproduce", "stability", "stop_epochs",
+    "post_checkpoint", "reproduce", "stability", "stop_epochs",
 ]  # fmt: skip
 X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
 
@@ -51,12 +51,12 @@ def parsers():
     class Stop(Exception):
         pass
 
-    def parse_args(parser, *_, **__):
+    def parse_known_args(parser, *_, **__):  # which parse_args calls
         made.append(parser)
         raise Stop
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+        patch.setattr(argparse.ArgumentParser, "parse_known_args", parse_known_args)
         calls = [lambda m=m, a=a: m(a) for m in (gaal.cli.so_gaal, gaal.cli.mo_gaal) for a in
                  ([], ["sweep"])]  # fmt: skip
         calls += [lambda: alocc.cli.main([])]
@@ -84,6 +84,7 @@ def test_every_option_of_every_command_that_takes_a_path_knows_home(home):
     assert seen == {
         "path", "data_home", "output", "checkpoint_dir", "tensorboard", "model", "dataset",
         "dataset_address", "input", "json", "notebooks", "trace", "work",
+        "chkpt",
     }  # fmt: skip
 
 

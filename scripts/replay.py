@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 
 import gaal_alocc.cli
 from gaal_alocc.startup import starting_tensorflow
@@ -26,6 +27,19 @@ def recorded_algorithm(path: str) -> str | None:
         return json.loads(str(trace["config"])).get("algorithm")
 
 
+def program_of(path: str) -> tuple[Callable, Callable]:
+    """Find the replay of the program that made the record, and its tolerances."""
+    algorithm = recorded_algorithm(path)
+    if algorithm == "alocc":
+        from alocc.replay import replay, tolerance
+    elif algorithm == "alocc_authors":
+        from alocc.replay import replay_authors as replay
+        from alocc.replay import tolerance
+    else:
+        from gaal.replay import replay, tolerance
+    return replay, tolerance
+
+
 def main(argv: list[str] | None = None) -> int:
     """Exit with 0 within the tolerances, 1 outside them, 2 where there is nothing to replay."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -39,15 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     try:
-        algorithm = recorded_algorithm(args.trace)
         with starting_tensorflow():
-            if algorithm == "alocc":
-                from alocc.replay import replay, tolerance
-            elif algorithm == "alocc_authors":
-                from alocc.replay import replay_authors as replay
-                from alocc.replay import tolerance
-            else:
-                from gaal.replay import replay, tolerance
+            replay, tolerance = program_of(args.trace)
         differences = replay(args.trace, args.steps_per_execution)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"replay: {args.trace}: {error}", file=sys.stderr)

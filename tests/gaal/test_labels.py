@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import arff
 
@@ -138,6 +138,7 @@ def test_missing_labels_are_told_by_their_row(y):
     assert "y has no label in 1 of 5 rows, the first of them row 3" in problem
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(SPELLINGS)), min_size=1, max_size=20))
 def test_every_row_is_read_by_itself(y):
     """Labels do not depend on their neighbours, where neither -1 nor an answer is among them."""

@@ -473,7 +473,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             models,
             X,
             noisy,
-            program=training.PROGRAMS[self.fidelity],
+            algorithm=training.ALGORITHMS[self.fidelity],
             batch_size=self.batch_size,
             n_epochs=epochs,
             steps_per_execution=self.steps_per_execution,
@@ -873,7 +873,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                         epoch_weights = _by_epoch(arrays)
                 with archive.open("history.csv") as file:
                     # Python's float, as pandas' own need not give the last digit back.
-                    exact = dict.fromkeys(training.PROGRAMS[detector.fidelity_].losses, float)
+                    exact = dict.fromkeys(training.ALGORITHMS[detector.fidelity_].losses, float)
                     history = pd.read_csv(file, index_col="update", converters=exact)
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error

@@ -149,7 +149,7 @@ def replay_authors(
     path: str | Path,
     steps_per_execution: int | str = "auto",
     ingredients: networks.Ingredients = networks.FIDELITIES["authors"],
-    program: training.Program = training.PROGRAMS["authors"],
+    algorithm: training.Algorithm = training.ALGORITHMS["authors"],
     clipvalue: float | None = None,
 ) -> dict[str, float]:
     """Replay a record of the authors' own program, in float64.
@@ -164,7 +164,7 @@ def replay_authors(
         d_x, d_rx and r under ``infer_moving/`` and ``infer_batch/``.
     steps_per_execution : int or "auto", default="auto"
         The door, see :func:`alocc.training.train`.
-    ingredients, program, clipvalue
+    ingredients, algorithm, clipvalue
         What to train with.
 
     Returns
@@ -175,10 +175,10 @@ def replay_authors(
     with np.load(path, allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}
     with computing_in("float64"):
-        return _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue)
+        return _replay_authors(trace, steps_per_execution, ingredients, algorithm, clipvalue)
 
 
-def _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue):
+def _replay_authors(trace, steps_per_execution, ingredients, algorithm, clipvalue):
     image_shape = trace["images"].shape[1:]
     gf_dim, df_dim = (int(trace.get(name, 16)) for name in ("gf_dim", "df_dim"))
     models = networks.combine(
@@ -199,7 +199,7 @@ def _replay_authors(trace, steps_per_execution, ingredients, program, clipvalue)
         models,
         x,
         trace["noisy"].astype(x.dtype),
-        program=program,
+        algorithm=algorithm,
         batch_size=len(x) // n_batches,
         n_epochs=len(trace["losses"]) // n_batches,
         steps_per_execution=steps_per_execution,

@@ -34,7 +34,7 @@ class Door(NamedTuple):
     test: Callable[[keras.Model, object, object], dict]
 
 
-class Program(NamedTuple):
+class Algorithm(NamedTuple):
     """An update, and the names of the losses that it returns."""
 
     update: Callable[[Networks, Door, tf.Tensor, tf.Tensor], tuple]
@@ -111,11 +111,11 @@ def _of_generator(logs: dict) -> tuple:
     return logs["loss"], logs["reconstruction_loss"], logs["validity_loss"]
 
 
-PUBLISHED = Program(published_update, LOSSES)
-PROGRAMS = {
+PUBLISHED = Algorithm(published_update, LOSSES)
+ALGORITHMS = {
     "published": PUBLISHED,
     "corrected": PUBLISHED,
-    "authors": Program(authors_update, [*LOSSES, *FIRST, *PRINTED]),
+    "authors": Algorithm(authors_update, [*LOSSES, *FIRST, *PRINTED]),
 }
 
 
@@ -144,7 +144,7 @@ def test_step(model: keras.Model, x, y) -> dict:
 
 
 def by_batch(
-    networks: Networks, program: Program = PUBLISHED, share_as: Hashable = None
+    networks: Networks, algorithm: Algorithm = PUBLISHED, share_as: Hashable = None
 ) -> Callable:
     """Open the first door: every step goes through ``train_on_batch``.
 
@@ -152,7 +152,7 @@ def by_batch(
     ----------
     networks : Networks
         Compiled models.
-    program : Program, default=PUBLISHED
+    algorithm : Algorithm, default=PUBLISHED
         Whose update to make.
     share_as : hashable, optional
         See :func:`train`.
@@ -169,7 +169,7 @@ def by_batch(
     def execute(x, z):
         pairs = zip(tf.convert_to_tensor(x), tf.convert_to_tensor(z))
         with steps:
-            return np.array([program.update(networks, door, *pair) for pair in pairs])
+            return np.array([algorithm.update(networks, door, *pair) for pair in pairs])
 
     return execute
 
@@ -177,7 +177,7 @@ def by_batch(
 def fused(
     networks: Networks,
     batch_size: int,
-    program: Program = PUBLISHED,
+    algorithm: Algorithm = PUBLISHED,
     share_as: Hashable = None,
 ) -> Callable:
     """Open the second door: a graph that runs the same update many times a call.
@@ -188,7 +188,7 @@ def fused(
         Compiled models.
     batch_size : int
         B.
-    program : Program, default=PUBLISHED
+    algorithm : Algorithm, default=PUBLISHED
         Whose update to make.
     share_as : hashable, optional
         See :func:`train`.
@@ -197,7 +197,7 @@ def fused(
     -------
     callable
         Takes x and z, batches of images and their noisy copies, (M, B, height, width,
-        channels). Returns the losses of the M updates, (M, len(program.losses)).
+        channels). Returns the losses of the M updates, (M, len(algorithm.losses)).
     """
     door = Door(train_step, test_step)
     dtype = networks.generator.inputs[0].dtype
@@ -208,12 +208,12 @@ def fused(
     @tf.function(input_signature=signature)
     def run(x, z):
         n_updates = tf.shape(x)[0]
-        losses = tf.TensorArray(dtype, n_updates, element_shape=(len(program.losses),))
+        losses = tf.TensorArray(dtype, n_updates, element_shape=(len(algorithm.losses),))
         for i in tf.range(n_updates):
-            losses = losses.write(i, tf.stack(program.update(networks, door, x[i], z[i])))
+            losses = losses.write(i, tf.stack(algorithm.update(networks, door, x[i], z[i])))
         return losses.stack()
 
-    key = share_as and (share_as, "fused", program.update, *signature)
+    key = share_as and (share_as, "fused", algorithm.update, *signature)
     graph = programs.shared(key, lambda: programs.Program(run, networks.variables()))
     variables = networks.variables()
     return lambda x, z: graph(variables, x, z)
@@ -244,7 +244,7 @@ def train(
     x: np.ndarray,
     z: np.ndarray,
     *,
-    program: Program = PUBLISHED,
+    algorithm: Algorithm = PUBLISHED,
     batch_size: int,
     n_epochs: int,
     steps_per_execution: int | str = "auto",
@@ -264,7 +264,7 @@ def train(
         Compiled models; trained in place.
     x, z : ndarray of shape (n, height, width, channels), of the networks' float type
         Images, and their noisy copies, in [0, 1].
-    program : Program, default=PUBLISHED
+    algorithm : Algorithm, default=PUBLISHED
         Whose update to make.
     batch_size : int
         B, at most n.
@@ -288,7 +288,7 @@ def train(
     Returns
     -------
     DataFrame
-        A row an update: the program's losses, and epoch, from 0.
+        A row an update: the algorithm's losses, and epoch, from 0.
     """
     m = len(x) // batch_size
     x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])
@@ -296,10 +296,10 @@ def train(
     n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
     if steps_per_execution == 1:
         # Keras traces a step when it is first made: callbacks may have changed the models by then.
-        execute = by_batch(networks, program, None if callbacks else share_as)
+        execute = by_batch(networks, algorithm, None if callbacks else share_as)
     else:
-        execute = fused(networks, batch_size, program, share_as)
-    names = program.losses
+        execute = fused(networks, batch_size, algorithm, share_as)
+    names = algorithm.losses
 
     model = networks.adversarial_model
     start, history, stopped = 0, [], False

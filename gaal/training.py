@@ -34,12 +34,6 @@ XLA_UPDATES = 1000
 XLA_NUMBERS = 2**14
 
 
-def _is_debugged() -> bool:
-    """Whether a debugger as tf.debugging.enable_check_numerics puts operations into graphs."""
-    traced = tf.function(lambda: tf.constant(0.0)).get_concrete_function().graph
-    return len(traced.get_operations()) > 2  # the constant, and the identity that returns it
-
-
 def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
     """D(x) of all rows, shape (n,): every replica a share of them, a block at a time."""
     return distribution.by_rows(functools.partial(_discriminate, discriminator), X)
@@ -504,7 +498,7 @@ def plan_execution(
         small = k * batch_size * n_features <= XLA_NUMBERS
         # XLA does not compile for several devices, nor what a debugger adds.
         pays = total >= XLA_UPDATES and small
-        jit_compile = pays and not tf.distribute.has_strategy() and not _is_debugged()
+        jit_compile = pays and not tf.distribute.has_strategy() and not programs.debuggers()
     steps = max(1, min(steps, NOISE_BYTES // bytes_per_update, total))
     if steps < batches_per_epoch:
         return Execution(1, steps, jit_compile)

@@ -96,8 +96,7 @@ def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = F
     """
     if key is None or tf.distribute.has_strategy():
         return make()
-    debuggers = tuple(context.context().op_callbacks)  # as of tf.debugging.enable_check_numerics
-    key = (key, debuggers, None if any_settings else _settings())
+    key = (key, debuggers(), None if any_settings else _settings())
     with _lock:
         program = _programs.pop(key, None) or make()
         if program.whole:
@@ -186,6 +185,11 @@ def _step_function(key: Hashable, step: Callable, variables: Sequence) -> Callab
         return made[signature](variables, *arrays)
 
     return on_batches
+
+
+def debuggers() -> tuple:
+    """Give what puts operations into graphs, as tf.debugging.enable_check_numerics does."""
+    return tuple(context.context().op_callbacks)
 
 
 def clear() -> None:

@@ -32,7 +32,7 @@ class Setting:
     """All in which the two programs differ."""
 
     ingredients: object
-    program: object
+    algorithm: object
     decoder: str
     clipvalue: float | None
     decay: float
@@ -45,7 +45,7 @@ def programs() -> dict[str, dict[str, Setting]]:
     from alocc import keras2, networks, tensorflow1, training
 
     authors = Setting(
-        networks.FIDELITIES["authors"], training.PROGRAMS["authors"], "transpose", None, 0.0
+        networks.FIDELITIES["authors"], training.ALGORITHMS["authors"], "transpose", None, 0.0
     )
     port = Setting(networks.FIDELITIES["published"], training.PUBLISHED, "upsampling", 1.0, 1e-8)
 
@@ -53,7 +53,7 @@ def programs() -> dict[str, dict[str, Setting]]:
         return replace(base, ingredients=replace(base.ingredients, **ingredients))
 
     def updated(base: Setting, update) -> Setting:
-        return replace(base, program=training.Program(update, base.program.losses))
+        return replace(base, algorithm=training.Algorithm(update, base.algorithm.losses))
 
     def both(base: Setting, layer) -> Setting:
         return mixed(base, generator_normalization=layer, discriminator_normalization=layer)
@@ -256,7 +256,7 @@ def run(setting: Setting, digit: int, seed: int, epochs: int, images):
         models,
         X,
         z,
-        program=setting.program,
+        algorithm=setting.algorithm,
         batch_size=batch_size,
         n_epochs=epochs,
         on_epoch=measure,

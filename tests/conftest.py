@@ -1,8 +1,12 @@
 """What tests of several folders share."""
 
 import contextlib
+import os
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 @pytest.fixture

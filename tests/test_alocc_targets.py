@@ -160,6 +160,7 @@ def _cloneable():
     return Cloneable()
 
 
+@pytest.mark.slow
 def test_alocc_itself_goes_through(monkeypatch):
     import alocc
 

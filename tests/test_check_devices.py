@@ -48,6 +48,7 @@ def cells(text):
     return {tuple(row[:2]): row[2:] for row in rows if "---" not in row}
 
 
+@pytest.mark.slow
 def test_two_logical_devices_alone_and_together_compute_what_was_recorded():
     done = run("-c", SMALL)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -125,17 +125,18 @@ def test_a_backend_that_is_there_is_refused_too(monkeypatch):
         preconditions.check_backend()
 
 
-def test_the_commands_choose_the_backend_themselves(tmp_path):
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "keras.json").write_text('{"backend": "torch", "floatx": "float32"}')
+@pytest.mark.parametrize(
+    "told_by", ["environment", pytest.param("keras.json", marks=pytest.mark.slow)]
+)
+def test_the_commands_choose_the_backend_themselves(told_by, tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "torch", "floatx": "float32"}')
+    told = {"environment": {"KERAS_BACKEND": "jax"}, "keras.json": {"KERAS_HOME": str(tmp_path)}}
     program = "import sys; from gaal.cli import so_gaal; sys.exit(so_gaal(sys.argv[1:]))"
     arguments = ["--path", "WDBC", "--stop_epochs", "1", "--quiet"]
-    for environment in ({"KERAS_BACKEND": "jax"}, {"KERAS_HOME": str(home)}):
-        code, out, err = run("-c", program, *arguments, **environment)
-        assert code == 0, err
-        assert out.startswith("AUC ")
-        assert err == ""  # none of TensorFlow's lines about the machine
+    code, out, err = run("-c", program, *arguments, **told[told_by])
+    assert code == 0, err
+    assert out.startswith("AUC ")
+    assert err == ""  # none of TensorFlow's lines about the machine
 
 
 def test_graph_mode_is_refused(fitted):

@@ -110,8 +110,16 @@ def disturb(kind, steps):
         model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("kind", MADE)
+PAIRS = [
+    pytest.param(kind, door, marks=pytest.mark.slow)
+    if (kind, door) == ("alocc", "train_on_batch")
+    else (kind, door)
+    for kind in MADE
+    for door in DOORS
+]
+
+
+@pytest.mark.parametrize(("kind", "door"), PAIRS)
 def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
     make, data = MADE[kind], data_of(kind)
     programs.clear()
@@ -298,8 +306,7 @@ def registered_gradients():
     return len(ops.gradient_registry.list())
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize(("kind", "door"), PAIRS)
 def test_nothing_of_a_fit_is_kept(kind, door):
     def fit(seed):
         detector = MADE[kind](seed, steps_per_execution=DOORS[door]).fit(data_of(kind))

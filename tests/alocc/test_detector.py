@@ -251,9 +251,9 @@ def test_reconstructions_have_the_shape_of_the_images(fitted, X):
 def test_auto_is_what_the_program_does(fidelity, X, monkeypatch):
     seen, train, compile_models = {}, training.train, detector.networks.compile_models
 
-    def spy_train(*args, n_epochs, program, **kwargs):
-        seen.update(epochs=n_epochs, program=program)
-        return train(*args, n_epochs=1, program=program, **kwargs)
+    def spy_train(*args, n_epochs, algorithm, **kwargs):
+        seen.update(epochs=n_epochs, algorithm=algorithm)
+        return train(*args, n_epochs=1, algorithm=algorithm, **kwargs)
 
     def spy_compile(models, r_alpha, learning_rate, clipvalue, decay, ingredients):
         seen.update(r_alpha=r_alpha, clipvalue=clipvalue, decay=decay)
@@ -266,7 +266,7 @@ def test_auto_is_what_the_program_does(fidelity, X, monkeypatch):
         isinstance(layer, keras.layers.Conv2DTranspose) for layer in model.generator_.layers
     )
     authors = fidelity == "authors"
-    assert (seen.pop("program") is training.PROGRAMS["authors"]) == transposed == authors
+    assert (seen.pop("algorithm") is training.ALGORITHMS["authors"]) == transposed == authors
     expected = (
         {"epochs": 40, "clipvalue": None, "decay": 0.0}
         if authors
@@ -302,7 +302,7 @@ def test_the_authors_last_epoch_is_used_and_logits_have_a_fence(by_the_authors, 
     scores = by_the_authors.score_samples(X, "d_x")
     low, high = np.percentile(scores, [25, 75])
     assert by_the_authors.offsets_["d_x"] == pytest.approx(low - 1.5 * (high - low))
-    assert list(by_the_authors.history_) == [*training.PROGRAMS["authors"].losses, "epoch"]
+    assert list(by_the_authors.history_) == [*training.ALGORITHMS["authors"].losses, "epoch"]
 
 
 STATISTICS = ["moving", "train_batch"]

@@ -92,7 +92,7 @@ def test_update_takes_the_authors_steps_in_order(images):
             np.testing.assert_array_equal(target, z)
             np.testing.assert_array_equal(label, np.ones((BATCH, 1)))
     assert losses == (1.3, 1.4, 3, 3.1, 3.2, 2, 2.1, 2.2, 1.3, 1.4, 2)
-    assert len(losses) == len(training.PROGRAMS["authors"].losses)
+    assert len(losses) == len(training.ALGORITHMS["authors"].losses)
 
 
 @pytest.mark.parametrize("door", ["train_on_batch", "train_step"])
@@ -148,8 +148,8 @@ def test_history_has_a_row_an_update(by_batch):
 def test_one_graph_serves_executions_of_every_length(images):
     traced = []
     update, losses = training.PUBLISHED
-    program = training.Program(lambda *a: traced.append(1) or update(*a), losses)
-    execute = training.fused(build(), BATCH, program)
+    algorithm = training.Algorithm(lambda *a: traced.append(1) or update(*a), losses)
+    execute = training.fused(build(), BATCH, algorithm)
     x, z = (part[:20].reshape(5, BATCH, *SHAPE) for part in images)
     assert execute(x[:3], z[:3]).shape == (3, 5)
     assert execute(x[3:], z[3:]).shape == (2, 5)

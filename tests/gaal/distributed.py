@@ -1,7 +1,7 @@
 """Fits on several devices beside fits on one: a process of its own, as TensorFlow starts once.
 
-python distributed.py mirrored DEVICES, or multiworker INDEX PORT PORT. The last line printed is
-the result, in JSON.
+python distributed.py mirrored DEVICES, strategies DEVICES, or multiworker INDEX PORT PORT. The last
+line printed is the result, in JSON.
 """
 
 import contextlib
@@ -123,11 +123,19 @@ def mirrored(devices):
             with rows_seen() as seen:
                 result[f"{name} {door}"] = difference(one, fit(name, door, "mirrored"))
             result[f"{name} {door} rows"] = seen
-    result["resumed on one device"] = difference(one, resumed("mirrored", None))
-    result["resumed on several devices"] = difference(one, resumed(None, "mirrored"))
     for wrong, mutation in mutations().items():
         with mutation:
             result[wrong] = difference(one, fit("MOGAAL", "auto", "mirrored"))
+    return result
+
+
+def strategies(devices):
+    distribution.use_devices(devices)
+    one = fit("MOGAAL", "auto")
+    result = {
+        "resumed on one device": difference(one, resumed("mirrored", None)),
+        "resumed on several devices": difference(one, resumed(None, "mirrored")),
+    }
 
     def whole(x, axis=0):
         return distribution.per_replica([x] * devices)
@@ -165,5 +173,5 @@ def multiworker(index, *ports):
 
 
 if __name__ == "__main__":
-    run = {"mirrored": lambda n: mirrored(int(n)), "multiworker": multiworker}[sys.argv[1]]
-    print(json.dumps(run(*sys.argv[2:])))
+    run = {"mirrored": mirrored, "strategies": strategies, "multiworker": multiworker}[sys.argv[1]]
+    print(json.dumps(run(*map(int, sys.argv[2:]))))

@@ -59,6 +59,11 @@ def mirrored(request):
     return request.param, result
 
 
+@pytest.fixture(scope="module", params=[2, 4])
+def strategies(request):
+    return finish(start(SCRIPT, "strategies", request.param))[0]
+
+
 @pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL"])
 @pytest.mark.parametrize("door", [1, "auto"])
 def test_logical_devices_give_one_device_s_result(mirrored, name, door):
@@ -76,9 +81,10 @@ def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, doo
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", [1, "auto"])
-def test_a_batch_that_is_not_divided_is_noticed(mirrored, door):
-    rows = mirrored[1][f"batch not divided {door} rows"]
+def test_a_batch_that_is_not_divided_is_noticed(strategies, door):
+    rows = strategies[f"batch not divided {door} rows"]
     assert rows == {"discriminator": [74], "combine_model": [37]}
 
 
@@ -89,19 +95,22 @@ def test_a_wrong_sum_is_noticed(mirrored, wrong):
     assert not mirrored[1][wrong] < WRONG
 
 
-def test_a_strategy_of_one_replica_gives_the_same_result(mirrored):
-    assert mirrored[1]["of one replica"] < EQUAL
+@pytest.mark.slow
+def test_a_strategy_of_one_replica_gives_the_same_result(strategies):
+    assert strategies["of one replica"] < EQUAL
 
 
-def test_the_user_s_own_strategies_go_together_in_any_order(mirrored):
-    differences = mirrored[1]["own strategies"].values()
+@pytest.mark.slow
+def test_the_user_s_own_strategies_go_together_in_any_order(strategies):
+    differences = strategies["own strategies"].values()
     assert len(differences) == 5
     assert max(differences) < EQUAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["one device", "several devices"])
-def test_a_run_goes_on_with_another_number_of_devices(mirrored, on):
-    assert mirrored[1][f"resumed on {on}"] < EQUAL
+def test_a_run_goes_on_with_another_number_of_devices(strategies, on):
+    assert strategies[f"resumed on {on}"] < EQUAL
 
 
 @pytest.mark.slow

@@ -263,6 +263,7 @@ def killed(algorithm, door, kills):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_run_killed_for_good_and_resumed_equals_one_left_in_peace():
     row = killed("SO-GAAL", "graph", 2)
     assert row["kills"] == 2

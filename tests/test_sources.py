@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reproduction import sources
 
@@ -171,6 +172,25 @@ def test_folders_come_before_the_cache_and_the_cache_before_a_download(
 def test_a_wrong_file_in_a_folder_that_was_named_is_an_error(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"something else")
     with pytest.raises(ValueError, match=r"mnist\.npz is not the published mnist\.npz"):
+        sources.find("mnist", tmp_path, offline=True)
+
+
+def test_mnist_packed_anew_is_mnist_and_other_images_are_not(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.integers(256, size=(4, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(4),
+        "x_test": rng.integers(256, size=(2, 28, 28), dtype=np.uint8),
+        "y_test": np.arange(2),
+    }
+    whole = np.concatenate([a.ravel().astype(np.uint8) for a in arrays.values()])
+    monkeypatch.setattr(sources, "MNIST_ARRAYS_SHA256", sources.sha256(whole))
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "mnist.npz", **arrays)
+        assert sources.find("mnist", tmp_path, offline=True)[0] == tmp_path / "mnist.npz"
+    arrays["x_test"][1, 3, 5] ^= 1
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    with pytest.raises(ValueError, match=r"is not the published mnist\.npz"):
         sources.find("mnist", tmp_path, offline=True)
 
 

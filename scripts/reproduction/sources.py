@@ -11,14 +11,19 @@ import tempfile
 import threading
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from reproduction.target import sha256
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+# Of x_train, y_train, x_test and y_test one after the other: a file packed anew holds the same.
+MNIST_ARRAYS_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 ANSWER = 4.0  # seconds for a server to answer, or to go on
 PATIENCE = {"onecluster": 5.0, "mnist": 15.0}  # seconds for all of it: 45 KB and 11 MB
 STAND_INS = {
@@ -48,6 +53,17 @@ def published(name: str) -> Published:
     return Published(url, datasets.PUBLISHED[name].sha256, name, cache / "gaal" / name)
 
 
+def holds_mnist(path: Path) -> bool:
+    """Whether a file in Keras's format holds MNIST, however it was packed."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            parts = [arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+    whole = np.concatenate([np.ravel(part).astype(np.uint8) for part in parts])
+    return sha256(whole) == MNIST_ARRAYS_SHA256
+
+
 def keras_cache() -> Path:
     """Find the folder that Keras keeps its downloads in."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -71,7 +87,7 @@ def find(name: str, data_home: Path | None, offline: bool) -> tuple[Path | None,
     for folder in filter(None, (data_home, os.environ.get("GAAL_DATA_HOME"))):
         for path in (Path(folder) / file.name, Path(folder) / "gaal" / file.name):
             if path.is_file():
-                if sha256(path) != file.sha256:
+                if sha256(path) != file.sha256 and not (name == "mnist" and holds_mnist(path)):
                     raise ValueError(
                         f"{path} is not the published {file.name}: its SHA-256 is"
                         f" {sha256(path)}, expected {file.sha256}"

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 from sklearn.base import clone, is_outlier_detector
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 import alocc
@@ -220,15 +221,17 @@ def test_score_may_be_set_after_fit(fitted, X):
 
 @pytest.mark.slow
 def test_noise_is_reconstructed_worse_than_what_was_learned(X):
+    """Of 16 seeds at 25 epochs 15 have an AUC above 0.8, of four at one epoch none."""
     noise = np.random.default_rng(1).random(X.shape)
-    inliers = []
-    for seed in range(3):  # what one of them gives is another on another processor
+    is_learned = np.repeat([True, False], len(X))
+    aucs, inliers = [], []
+    for seed in range(5):  # what one of them gives is another on another processor
         sizes = {"gf_dim": 4, "df_dim": 4, "batch_size": 8, "random_state": seed}
         model = ALOCC(epochs=25, **{**PARAMS, **sizes}).fit(X)
-        assert model.score_samples(X).min() > model.score_samples(noise).max()
-        assert set(model.predict(noise)) == {-1}
+        aucs.append(roc_auc_score(is_learned, model.score_samples(np.concatenate([X, noise]))))
         inliers.append((model.predict(X) == 1).mean())
-    assert np.median(inliers) > 0.9
+    assert np.median(aucs) > 0.8
+    assert np.median(inliers) > 0.85
 
 
 def test_images_come_in_several_forms(fitted, X):

@@ -150,6 +150,62 @@ def choose_threshold(
     raise ValueError(f"threshold={rule!r}, expected one of {', '.join(THRESHOLDS)}.")
 
 
+def f1_auc(
+    scores: dict[str, np.ndarray],
+    is_outlier: np.ndarray,
+    threshold: str | Sequence[str] = "best",
+    train_scores: dict[str, np.ndarray] | None = None,
+    train_quantile: float = 0.05,
+) -> pd.DataFrame:
+    """Measure F1 and AUC of scores, a row a score and threshold.
+
+    Parameters
+    ----------
+    scores : dict of str to array of shape (n,)
+        Higher for the more normal, as :func:`all_scores` gives them.
+    is_outlier : array of bool, shape (n,)
+    threshold : {"best", "share", "train"} or several, default="best"
+        How F1's threshold is chosen, see :func:`choose_threshold`.
+    train_scores : dict of str to array, optional
+        Of the training images, for "train".
+    train_quantile : float in [0, 1], default=0.05
+        For "train".
+
+    Returns
+    -------
+    DataFrame
+        score, threshold, f1 (inliers are the positive class), auc (of inliers over outliers),
+        f1_everything_inlier, threshold_value, n_inliers, n_outliers.
+
+    Raises
+    ------
+    ValueError
+        As :func:`choose_threshold` does.
+    """
+    is_outlier = np.asarray(is_outlier, bool)
+    n_outliers = int(is_outlier.sum())
+    rows = []
+    for score, values in scores.items():
+        auc = float(roc_auc_score(~is_outlier, values))
+        for rule in (threshold,) if isinstance(threshold, str) else threshold:
+            value = choose_threshold(
+                rule, values, is_outlier, (train_scores or {}).get(score), train_quantile
+            )
+            rows.append(
+                {
+                    "score": score,
+                    "threshold": rule,
+                    "f1": inlier_f1(values, is_outlier, value),
+                    "auc": auc,
+                    "f1_everything_inlier": everything_inlier_f1(is_outlier.mean()),
+                    "threshold_value": value,
+                    "n_inliers": len(is_outlier) - n_outliers,
+                    "n_outliers": n_outliers,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 # ---------------------------------------------------------------------------------------
 # F1 and AUC by share of outliers
 
@@ -233,32 +289,14 @@ def f1_auc_by_outlier_share(
             train_scores = {}
             if "train" in rules:
                 train_scores = all_scores(fitted, splits[0].X_train, name)
-            rows = []
+            run = {}
             for share, split in zip(outlier_shares, splits):
-                for score, values in all_scores(fitted, split.X_test, name).items():
-                    auc = roc_auc_score(~split.is_outlier, values)
-                    for rule in rules:
-                        value = choose_threshold(
-                            rule, values, split.is_outlier, train_scores.get(score), train_quantile
-                        )
-                        rows.append(
-                            {
-                                "target": target,
-                                "seed": seed,
-                                "outlier_share": share,
-                                "score": score,
-                                "threshold": rule,
-                                "f1": inlier_f1(values, split.is_outlier, value),
-                                "auc": float(auc),
-                                "f1_everything_inlier": everything_inlier_f1(
-                                    split.is_outlier.mean()
-                                ),
-                                "threshold_value": value,
-                                "n_inliers": int((~split.is_outlier).sum()),
-                                "n_outliers": int(split.is_outlier.sum()),
-                            }
-                        )
-            tables.append(pd.DataFrame(rows))
+                scores = all_scores(fitted, split.X_test, name)
+                run[target, seed, share] = f1_auc(
+                    scores, split.is_outlier, rules, train_scores, train_quantile
+                )
+            table = pd.concat(run, names=["target", "seed", "outlier_share"])
+            tables.append(table.droplevel(-1).reset_index())
             if on_run is not None:
                 on_run(tables[-1])
     return pd.concat(tables, ignore_index=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from reproduction import (  # noqa: E402
+    alocc_authors,
     alocc_figure6,
     alocc_figure7,
     alocc_figure8,
@@ -127,9 +129,28 @@ def test_every_figure_has_its_target_and_few_runs():
     assert len(TARGETS["alocc-tutorial"].pieces(QUICK)) == 1
     assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 4  # two digits by two programs
     pieces = TARGETS["alocc-figure8"].pieces(Plan(full=True, seeds=10))
-    for program, seeds in (("port", (0, 1, 2)), ("authors", (0,))):
-        asked = {(p["digit"], p["seed"]) for p in pieces if p["program"] == program}
-        assert asked == {(d, s) for d in range(10) for s in seeds}
+    port = [(p["digit"], p["seed"]) for p in pieces if "run" not in p]
+    assert port == [(d, s) for s in (0, 1, 2) for d in range(10)]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_authors_program_is_run_once_a_digit_for_all_figures(full):
+    plan = Plan(full, seeds=10, first_seed=20)
+    asked = {
+        name: [p for p in TARGETS[f"alocc-{name}"].pieces(plan) if "run" in p]
+        for name in ("figure6", "figure7", "figure8")
+    }
+    assert asked["figure7"] == asked["figure8"]
+    assert all(piece in asked["figure8"] for piece in asked["figure6"])
+    assert [piece["digit"] for piece in asked["figure6"]] == [1]
+    assert [piece["digit"] for piece in asked["figure8"]] == (list(range(10)) if full else [1, 8])
+    assert {piece["seed"] for piece in asked["figure8"]} == {20}
+
+
+def run(target):
+    """Run a target's quick pieces, as scripts/reproduce.py does."""
+    pieces = [{"run": target.run, **piece} for piece in target.pieces(QUICK)]
+    return [piece.pop("run")(**piece) for piece in pieces]
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -138,11 +159,9 @@ def test_a_quick_run_is_small_and_shown(name, monkeypatch):
 
     monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
     if name == "alocc-figure8":  # whose protocol clones
-        for program in ("short_run", "authors_run"):
-            monkeypatch.setattr(alocc_figure8, program, lambda *_, **__: _cloneable())
+        monkeypatch.setattr(alocc_figure8, "short_run", lambda *_, **__: _cloneable())
     target = TARGETS[name]
-    results = [target.run(**piece) for piece in target.pieces(QUICK)]
-    stored = pickle.dumps(results)
+    stored = pickle.dumps(run(target))
     assert len(stored) < 300_000
     outcome = target.show(QUICK, pickle.loads(stored))
     check_shown(outcome)
@@ -166,14 +185,22 @@ def test_alocc_itself_goes_through(monkeypatch):
 
     small = functools.partial(alocc.ALOCC, gf_dim=2, df_dim=2)
     monkeypatch.setattr(alocc, "ALOCC", small, raising=False)
-    result, other = (
-        alocc_figure6.run_figure6(fidelity, seed=1, mnist=None)
-        for fidelity in alocc_figure6.FIDELITIES
-    )
+    monkeypatch.setattr(alocc_runs, "AUTHORS_EPOCHS", 7)
+    (result,) = [
+        piece.pop("run")(**piece)
+        for piece in alocc_authors.authors_pieces(QUICK, (alocc_runs.DIGIT,))
+    ]
     assert list(result["nearness"].index) == [1, 6, 7]
     assert (result["nearness"]["error"] > 0).all()
     assert (result["nearness"]["correlation"].abs() < 1).all()
-    check_shown(alocc_figure6.show_figure6(QUICK, [result, other]))
+    assert len(result["by_epoch"]) == len(result["centers"]) == 7
+    half = result["table"].query("outlier_share == 0.5 and score == 'd_rx' and threshold == 'best'")
+    # Figure 7's scores are those that figure 8 measures.
+    assert half["auc"].item() == pytest.approx(
+        roc_auc_score(~result["is_outlier"], result["d_rx"]), abs=1e-3
+    )
+    port = alocc_figure6.run_figure6(seed=1, mnist=None)
+    check_shown(alocc_figure6.show_figure6(QUICK, [result, port]))
 
 
 # ---------------------------------------------------------------------------------------
@@ -279,11 +306,11 @@ def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
     assert verdict_on(outcome, "AUC of reconstruction, last") == {DIFFERS}
 
 
-def figure6_run(correlation_of_others, fidelity="authors"):
+def figure6_run(correlation_of_others, program="authors"):
     near = {"error": [0.02, 0.1, 0.1], "correlation": [0.9, *[correlation_of_others] * 2]}
     shown = [np.zeros((9, 28, 28), np.uint8)] * 2
     return {
-        "fidelity": fidelity,
+        "program": program,
         "seed": 1,
         "nearness": pd.DataFrame(near, index=[1, 6, 7]),
         "shown": shown,
@@ -292,7 +319,7 @@ def figure6_run(correlation_of_others, fidelity="authors"):
 
 @pytest.mark.parametrize(("correlation", "verdict"), [(0.5, REPRODUCED), (0.9, DIFFERS)])
 def test_figure6_differs_where_others_are_reconstructed_as_well(full, correlation, verdict):
-    runs = [figure6_run(correlation), figure6_run(0.9, "published")]
+    runs = [figure6_run(correlation), figure6_run(0.9, "port")]
     outcome = alocc_figure6.show_figure6(full, runs)
     check_shown(outcome)
     assert {c.verdict for c in outcome.comparisons} == {verdict}
@@ -303,10 +330,10 @@ def figure7_runs(d_rx):
     d_x = np.where(is_outlier, 0.5, 0.65) + np.linspace(-0.1, 0.1, 20)
     scores = {"d_x": d_x, "d_rx": d_rx}
     by_epoch = {"by_epoch": np.array([0.9, 0.2]), "centers": np.array([1.0, -1.0])}
+    run = {"is_outlier": is_outlier, **scores, **by_epoch}
     return [
-        {"fidelity": fidelity, "seed": seed, "is_outlier": is_outlier, **scores, **by_epoch}
-        for fidelity in ("authors", "corrected", "published")
-        for seed in range(10)
+        *({"program": "authors", "digit": digit, "seed": 0, **run} for digit in range(10)),
+        *({"program": p, "digit": 1, "seed": 0, **run} for p in ("corrected", "published")),
     ]
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from reproduction import verdicts
+from reproduction.alocc_authors import HOW, authors_pieces, digits_of
 from reproduction.alocc_runs import (
-    AUTHORS_EPOCHS,
     EARLY_STOP,
     MINE,
     ON_DIGITS,
     PAPER,
     PUBLISHED,
+    RULES,
     SCORES,
     a_run_a_seed,
-    authors_run,
     because,
     describe,
     load_images,
@@ -42,35 +42,22 @@ FIGURE8_REASONS = {
 
 PORT = {score: f"{SCORES[score]}, port corrected" for score in ("d_rx", "d_x")}
 
-RULES = {"best": "best in hindsight", "share": "as many outliers as there are"}
-
 
 def figure8_pieces(plan: Plan) -> list[dict]:
-    """Ask for a run for each digit and seed; for two digits in a quick one.
-
-    Of the authors' program, 20 epochs of which take minutes, for the first seed alone.
-    """
-    digits = range(10) if plan.full else (1, 8)
-    seeds = a_run_a_seed(plan)
-    asked = [("port", piece) for piece in seeds] + [("authors", piece) for piece in seeds[:1]]
+    """Ask for the authors' run on each digit, and for the port's a seed; on two in a quick run."""
+    digits = digits_of(plan)
     return [
-        {"program": program, "digit": digit, **piece}
-        for program, piece in asked
-        for digit in digits
+        *authors_pieces(plan, digits),
+        *({"digit": digit, **piece} for piece in a_run_a_seed(plan) for digit in digits),
     ]
 
 
-def run_figure8(program: str, digit: int, seed: int, mnist: Path | None) -> dict:
-    """Measure F1 and AUC by share of outliers with one digit as the target, LOF beside the port."""
+def run_figure8(digit: int, seed: int, mnist: Path | None) -> dict:
+    """Measure F1 and AUC of the port and of LOF by share of outliers, one digit as the target."""
     from alocc import protocols
 
     images = load_images(mnist)
-    X_train = images.data[images.target == digit]
-    if program == "authors":
-        detectors = [authors_run(mnist, select_epoch="mean")]
-    else:
-        X_train = X_train[:EARLY_STOP]
-        detectors = [short_run(mnist, fidelity="corrected"), protocols.lof_baseline()]
+    X_train = images.data[images.target == digit][:EARLY_STOP]
     tables = [
         protocols.f1_auc_by_outlier_share(
             detector,
@@ -82,12 +69,10 @@ def run_figure8(program: str, digit: int, seed: int, mnist: Path | None) -> dict
             threshold=list(RULES),
             name="LOF",
         )
-        for detector in detectors
+        for detector in (short_run(mnist, fidelity="corrected"), protocols.lof_baseline())
     ]
     table = pd.concat(tables, ignore_index=True)
-    if program == "port":
-        table = table[table["score"] != "reconstruction"].replace({"score": PORT})
-    return {"table": table}
+    return {"table": table[table["score"] != "reconstruction"].replace({"score": PORT})}
 
 
 def show_figure8(plan: Plan, results: list[dict]) -> Outcome:
@@ -160,8 +145,7 @@ TARGET = Target(
     "alocc-figure8",
     "ALOCC: F1 by share of outliers, LOF beside",
     f"{PAPER}, figure 8, read off to 0.01",
-    f'ALOCC(fidelity="authors", epochs={AUTHORS_EPOCHS}, orientation="training",'
-    f' select_epoch="mean"), all images of each of the ten digits, one seed; ALOCC(epochs=1,'
+    f"{HOW}, all images of each of the ten digits, one seed; ALOCC(epochs=1,"
     f' fidelity="corrected"), {EARLY_STOP} of them, and LOF with 20 neighbours; {MINE};'
     f" {ON_DIGITS}, 10 epochs of the port, two digits",
     figure8_pieces,

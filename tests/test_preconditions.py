@@ -104,6 +104,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no fork, or no /proc")
 def test_a_fork_before_tensorflow_is_used_trains(tmp_path):
     (tmp_path / "forks.py").write_text(FORKS)
@@ -125,9 +126,8 @@ def test_a_backend_that_is_there_is_refused_too(monkeypatch):
         preconditions.check_backend()
 
 
-@pytest.mark.parametrize(
-    "told_by", ["environment", pytest.param("keras.json", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("told_by", ["environment", "keras.json"])
 def test_the_commands_choose_the_backend_themselves(told_by, tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "torch", "floatx": "float32"}')
     told = {"environment": {"KERAS_BACKEND": "jax"}, "keras.json": {"KERAS_HOME": str(tmp_path)}}

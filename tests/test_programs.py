@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import itertools
 import pickle
 import threading
 
@@ -111,9 +112,7 @@ def disturb(kind, steps):
 
 
 PAIRS = [
-    pytest.param(kind, door, marks=pytest.mark.slow)
-    if (kind, door) == ("alocc", "train_on_batch")
-    else (kind, door)
+    pytest.param(kind, door, marks=pytest.mark.slow) if kind == "alocc" else (kind, door)
     for kind in MADE
     for door in DOORS
 ]
@@ -130,7 +129,7 @@ def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
     assert_equal(numbers(first), expected)  # nor has the first detector been touched
 
 
-@pytest.mark.parametrize("make", [so, mo])
+@pytest.mark.parametrize("make", [so, pytest.param(mo, marks=pytest.mark.slow)])
 def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch):
     monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)
     programs.clear()
@@ -255,7 +254,8 @@ def test_parameters_that_are_set_after_fit_do_not_change_its_models():
     assert_equal(numbers(detector), expected)
 
 
-@pytest.mark.parametrize("door", [pytest.param("train_on_batch", marks=pytest.mark.slow), "graph"])
+@pytest.mark.slow
+@pytest.mark.parametrize("door", DOORS)
 def test_threads_that_fit_at_the_same_time_give_the_serial_results(door):
     jobs = [(kind, seed) for kind in MADE for seed in (0, 1)]
 
@@ -306,7 +306,16 @@ def registered_gradients():
     return len(ops.gradient_registry.list())
 
 
-@pytest.mark.parametrize(("kind", "door"), PAIRS)
+@pytest.mark.parametrize(
+    ("kind", "door"),
+    [
+        pytest.param(
+            *pair,
+            marks=() if pair in (("so", "train_on_batch"), ("mo", "graph")) else pytest.mark.slow,
+        )
+        for pair in itertools.product(MADE, DOORS)
+    ],
+)
 def test_nothing_of_a_fit_is_kept(kind, door):
     def fit(seed):
         detector = MADE[kind](seed, steps_per_execution=DOORS[door]).fit(data_of(kind))

@@ -129,6 +129,7 @@ def test_what_is_finished_survives_an_interrupt(reproduce, monkeypatch, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "index.html", "index.md"]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_costs_its_own_target_only(reproduce, monkeypatch, tmp_path, capsys):
     def slow(value):
         time.sleep(0.2)  # until the runs of the second have failed
@@ -208,6 +209,7 @@ def test_the_report_names_everything_one_needs_to_redo_it(reproduce, monkeypatch
     assert (tmp_path / "small" / "a-figure.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_process_gives(reproduce, monkeypatch, tmp_path):
     with_targets(monkeypatch, reproduce, small("one"), small("two"))
     tables = []

@@ -369,6 +369,7 @@ class TestProcesses:
         assert set(table["mean"]) == {max(1, joblib.cpu_count() // 2)}
         assert "TF_NUM_INTRAOP_THREADS" not in os.environ
 
+    @pytest.mark.slow
     def test_a_dead_worker_costs_no_finished_run(self, tmp_path):
         marker = tmp_path / "died"
 

@@ -65,6 +65,7 @@ def test_figure_8_is_measured_and_resumed(study, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.glob(".unfinished*"))
 
 
+@pytest.mark.slow
 def test_published_setting_is_measured_after_every_epoch(study, tmp_path, capsys):
     assert call(study, tmp_path, "published", "--seeds", "1") == 0
     table = pd.read_csv(tmp_path / "runs.csv")
@@ -81,6 +82,7 @@ def test_published_setting_is_measured_after_every_epoch(study, tmp_path, capsys
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "runs.csv"), table)
 
 
+@pytest.mark.slow
 def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     study, tmp_path, capsys, monkeypatch
 ):

@@ -250,7 +250,9 @@ def test_reconstructions_have_the_shape_of_the_images(fitted, X):
     assert fitted.reconstruct(X[..., None]).shape == (*X.shape, 1)
 
 
-@pytest.mark.parametrize("fidelity", detector.DEFAULTS)
+@pytest.mark.parametrize(
+    "fidelity", [pytest.param("authors", marks=pytest.mark.slow), "published", "corrected"]
+)
 def test_auto_is_what_the_program_does(fidelity, X, monkeypatch):
     seen, train, compile_models = {}, training.train, detector.networks.compile_models
 
@@ -348,7 +350,7 @@ def flipped(model):
     return model
 
 
-@pytest.mark.parametrize("fidelity", ["authors", "published"])
+@pytest.mark.parametrize("fidelity", [pytest.param("authors", marks=pytest.mark.slow), "published"])
 def test_orientation_by_training_images_undoes_a_flip(fidelity, X):
     model = ALOCC(epochs=2, fidelity=fidelity, **PARAMS).fit(X)
     for orientation in ("raw", "training"):
@@ -387,6 +389,7 @@ def test_mean_of_epochs_is_that_of_standardised_scores(X, tmp_path):
         ALOCC(**settings, select_epoch="mean", first_epoch=3).fit(X)
 
 
+@pytest.mark.slow
 def test_images_in_colour():
     X = np.random.default_rng(0).random((16, 16, 19, 3))
     for decoder in ("upsampling", "transpose"):
@@ -499,7 +502,10 @@ def test_checkpoints_hold_every_epochs_weights(X, tmp_path):
                 np.testing.assert_array_equal(loaded, kept)
 
 
-@pytest.mark.parametrize("fidelity", ["published", "corrected", "authors"])
+@pytest.mark.parametrize(
+    "fidelity",
+    ["published", *(pytest.param(f, marks=pytest.mark.slow) for f in ("corrected", "authors"))],
+)
 def test_a_loaded_detector_scores_bit_for_bit_as_the_saved_one(fidelity, X, tmp_path):
     model = ALOCC(epochs=2, fidelity=fidelity, score="d_rx", **PARAMS).fit(X)
     path = tmp_path / "detector.alocc"

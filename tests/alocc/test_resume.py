@@ -74,7 +74,7 @@ def finished(tmp_path_factory):
 @pytest.mark.parametrize(
     ("steps", "fidelity"),
     [
-        ("auto", "corrected"),
+        pytest.param("auto", "corrected", marks=pytest.mark.slow),
         pytest.param(1, "published", marks=pytest.mark.slow),
         pytest.param("auto", "authors", marks=pytest.mark.slow),
     ],

@@ -145,6 +145,7 @@ def test_history_has_a_row_an_update(by_batch):
     np.testing.assert_allclose(history["g_loss"], total, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_graph_serves_executions_of_every_length(images):
     traced = []
     update, losses = training.PUBLISHED

@@ -53,7 +53,7 @@ def free_ports(count):
     return ports
 
 
-@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[pytest.param(n, marks=pytest.mark.slow) for n in (2, 4)])
 def mirrored(request):
     result, _ = finish(start(SCRIPT, "mirrored", request.param))
     return request.param, result

@@ -40,6 +40,7 @@ def test_without_pyod_the_extra_is_named(monkeypatch):
         importlib.import_module("gaal.pyod")
 
 
+@pytest.mark.slow
 def test_another_backend_is_told_as_everywhere(port):
     """Also where that backend is not installed, and Keras fails to import."""
     program = "import sys; sys.modules['jax'] = None; import gaal.pyod"
@@ -86,6 +87,7 @@ pyods_warnings = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.slow
 @pyods_warnings
 def test_a_file_written_for_pyod_passes_with_its_import_changed(port):
     assert run_written_for_pyod(OURS) == (27, {})
@@ -118,6 +120,7 @@ def test_pyods_parameters_are_all_there(port, name, module):
         assert list(ours)[: len(theirs)] == list(theirs)
 
 
+@pytest.mark.slow
 def test_it_needs_no_torch_and_saved_detectors_are_read_in_a_new_process(port, points, tmp_path):
     joblib = pytest.importorskip("joblib")
     X, _ = points

@@ -117,6 +117,7 @@ def run_script(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_script_prints_json_and_its_exit_status_tells_the_verdict(tmp_path):
     good = run_script(SHORT, "--steps_per_execution", "5")
     assert good.returncode == 0, good.stderr

@@ -270,6 +270,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=20, help="of the authors' program")
     parser.add_argument(
+        "--variant",
+        choices=mnist_authors.VARIANTS,
+        help="the paper's lambda of 0.4, or its wider networks, in the authors' program",
+    )
+    parser.add_argument(
         "--tables_only", action="store_true", help="of the authors' program train nothing more"
     )
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
@@ -292,15 +297,16 @@ def main(argv: list[str] | None = None) -> int:
         table = collect(args.output / "runs.csv", of_others, images)
         if "authors" in targets:
             keys = [(digit, seed) for target, digit, seed in wanted if target == "authors"]
+            name = f"authors-{args.variant}" if args.variant else "authors"
             found = mnist_authors.collect(
-                args.output / "authors", keys, args.epochs, images, not args.tables_only
+                args.output / name, keys, args.epochs, images, not args.tables_only, args.variant
             )
             if found is not None:
                 write_aside(
-                    args.output / "authors.csv", lambda aside: found.to_csv(aside, index=False)
+                    args.output / f"{name}.csv", lambda aside: found.to_csv(aside, index=False)
                 )
-                authors = mnist_authors.summary(found, args.epochs)
-                flips = (args.output / "authors", keys[:4], args.epochs, images)
+                authors = mnist_authors.summary(found, args.epochs, args.variant)
+                flips = (args.output / name, keys[:4], args.epochs, images)
                 mnist_authors.draw_flips(*flips, args.output / "flips.png")
                 mnist_authors.draw_f1(found, args.output / "authors_figure8.png")
         if "corrected" in set(table["experiment"]):

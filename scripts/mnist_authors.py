@@ -12,6 +12,10 @@ from pathlib import Path
 from files import write_aside
 
 SETTINGS = {"fidelity": "authors"}
+VARIANTS = {  # of the paper, where the authors' program has others
+    "lambda": {"r_alpha": 0.4},
+    "wide": {"gf_dim": 64, "df_dim": 64},  # 64 to 512 filters, figures 3 and 4
+}
 VALIDATION = 5000  # training images that TensorFlow's tutorial reader sets aside
 REFERENCES = 1000
 FIRST_EPOCH = 5  # before it the sign of training images says nothing
@@ -25,7 +29,7 @@ BASELINES = ("mean image", "LOF", "AutoEncoder (PyOD)", "DeepSVDD (PyOD)")
 # Runs
 
 
-def run(digit: int, seed: int, epochs: int, images, folder: Path) -> Path:
+def run(digit: int, seed: int, epochs: int, images, folder: Path, variant: dict) -> Path:
     """Train, or go on training, and keep the scores of every epoch in one file."""
     import numpy as np
 
@@ -36,7 +40,7 @@ def run(digit: int, seed: int, epochs: int, images, folder: Path) -> Path:
     if path.exists():
         return path
     X = training_images(images, digit)
-    detector = ALOCC(epochs, **SETTINGS, random_state=seed)
+    detector = ALOCC(epochs, **{**SETTINGS, **variant}, random_state=seed)
     detector.fit(
         X, checkpoint_dir=folder / f"digit{digit}_seed{seed}", checkpoint_every=2, resume=True
     )
@@ -253,7 +257,14 @@ def measure(found: dict, digit: int, seed: int, images):
     return pd.DataFrame(rows)
 
 
-def collect(folder: Path, wanted: list[tuple[int, int]], epochs: int, images, train: bool = True):
+def collect(
+    folder: Path,
+    wanted: list[tuple[int, int]],
+    epochs: int,
+    images,
+    train: bool = True,
+    variant: str | None = None,
+):
     """Make the runs that are missing, and measure those that are there.
 
     Parameters
@@ -266,6 +277,8 @@ def collect(folder: Path, wanted: list[tuple[int, int]], epochs: int, images, tr
         From :func:`alocc.datasets.load_images`.
     train : bool, default=True
         False measures only what is there.
+    variant : str, optional
+        One of VARIANTS, whose runs need a folder of their own.
 
     Returns
     -------
@@ -281,7 +294,7 @@ def collect(folder: Path, wanted: list[tuple[int, int]], epochs: int, images, tr
         path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
         state = "there already" if path.exists() else "trained" if train else "missing"
         if train:
-            run(digit, seed, epochs, images, folder)
+            run(digit, seed, epochs, images, folder, VARIANTS.get(variant, {}))
         print(f"{number}/{len(wanted)} digit {digit}, seed {seed}: {state}", flush=True)
         if not path.exists():
             continue
@@ -382,7 +395,7 @@ def draw_f1(table, path: Path) -> None:
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
-def summary(table, epochs: int) -> list[str]:
+def summary(table, epochs: int, variant: str | None = None) -> list[str]:
     """Lay out what was measured as lines of Markdown."""
     from alocc_mnist import markdown
 
@@ -390,8 +403,16 @@ def summary(table, epochs: int) -> list[str]:
     seeds = ", ".join(
         f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
     )
-    lines = ["## authors", "", f'ALOCC(fidelity="authors", epochs={epochs}), all training images']
-    lines += [f"of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}.", ""]
+    settings = "".join(f", {name}={value}" for name, value in VARIANTS.get(variant, {}).items())
+    lines = [
+        "## authors",
+        "",
+        f'ALOCC(fidelity="authors", epochs={epochs}{settings}), all training',
+    ]
+    lines += [
+        f"images of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}.",
+        "",
+    ]
     chosen_on = table["digit"].isin(CHOOSING)
     parts = {
         "all digits": table,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from reproduction import verdicts
-from reproduction.alocc_authors import HOW, authors_pieces
+from reproduction.alocc_digits import AUTHORS, authors_pieces
 from reproduction.alocc_runs import (
     AUTHORS_EPOCHS,
     DIGIT,
@@ -106,8 +106,8 @@ TARGET = Target(
     "alocc-figure6",
     "ALOCC: R trained on digit 1, given 6 and 7",
     f"{PAPER}, figure 6",
-    f"{HOW}, one seed, and ALOCC(epochs=1), all images of digit 1; {MINE}; {ON_DIGITS}, 10 epochs"
-    " of the latter",
+    f"{AUTHORS}, one seed, and ALOCC(epochs=1), all images of digit 1; {MINE}; {ON_DIGITS}, 10"
+    " epochs of the latter",
     figure6_pieces,
     run_figure6,
     show_figure6,

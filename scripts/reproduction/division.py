@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -24,49 +22,34 @@ from reproduction.gaal_runs import (
 from reproduction.onecluster import points_of
 from reproduction.target import Outcome, Plan, Target
 
-if TYPE_CHECKING:
-    import keras
-
 GRID = 80
 MOMENTS = (0.05, 0.15, 1 / 3, 1.0)  # of the whole training; the generator stops at a third
 
 
 def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
-    """Train one detector, keep D over the plane and the potential outliers at some moments.
+    """Train one detector until each of some moments; keep D over the plane, potential outliers.
 
-    Looking ends a call of the training after every epoch, which takes longer than the updates: so
-    one seed is looked at.
+    Every moment is a training of its own, from the same seed: a callback that looks would end
+    every call of the graph with its epoch, which takes longer than to begin anew.
     """
-    import keras
-
     data = load(name, home)
     noise = plane_noise(seed)
     side = np.linspace(0, 1, GRID, dtype=np.float32)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     epochs = 3 * parameters["stop_epochs"]
-    wanted = {max(1, round(share * epochs)) - 1 for share in MOMENTS}
     seen = []
-
-    class Look(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: dict) -> None:
-            if epoch in wanted:
-                generator, d = self.model.layers[1], discriminator_of(self.model)
-                seen.append(
-                    {
-                        "epoch": epoch + 1,
-                        "auc": logs["auc"],
-                        "plane": d(plane).numpy().reshape(GRID, GRID),
-                        "generated": generate(generator, noise),
-                    }
-                )
-
-    detector(algorithm, parameters, seed).fit(data.data, data.target, callbacks=[Look()])
+    for moment in (max(1, round(share * epochs)) for share in MOMENTS):
+        fitted = detector(algorithm, {**parameters, "epochs": moment}, seed)
+        fitted.fit(data.data, data.target)
+        seen.append(
+            {
+                "epoch": moment,
+                "auc": fitted.history_["auc"].iloc[-1],
+                "plane": fitted.discriminator_(plane).numpy().reshape(GRID, GRID),
+                "generated": generate(fitted.generator_, noise),
+            }
+        )
     return {"algorithm": algorithm, "name": name, "moments": seen}
-
-
-def discriminator_of(combine_model: keras.Model) -> keras.Model:
-    """Find D in the combined model."""
-    return next(layer for layer in combine_model.layers if layer.name == "discriminator")
 
 
 def moments_pieces(plan: Plan) -> list[dict]:

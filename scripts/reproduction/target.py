@@ -87,8 +87,8 @@ def nothing(plan: Plan) -> list[dict]:
 
 
 def never(**_) -> dict:
-    """Stand for the run of a target without pieces."""
-    raise AssertionError("a target without pieces was run")
+    """Stand for the run of a target without pieces, or whose pieces name theirs."""
+    raise AssertionError("a target without a run of its own was run")
 
 
 def sha256(data: Path | str | np.ndarray) -> str:

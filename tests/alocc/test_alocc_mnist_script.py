@@ -104,6 +104,11 @@ def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     assert {len(found[rule, "D(x)"]) for rule in ("raw", "oriented")} == {2}  # from epoch 5 on
     assert call(study, tmp_path, "authors", "--seeds", "2", "--epochs", "7", "--tables_only") == 0
     assert "seed 2: missing" in capsys.readouterr().out
+    monkeypatch.setattr(authors, "VARIANTS", {"wide": {"gf_dim": 3}, "lambda": {}})
+    assert call(study, tmp_path, *arguments, "--variant", "wide") == 0
+    assert "epochs=7, gf_dim=3), all training" in (tmp_path / "summary.md").read_text()
+    wide = pd.read_csv(tmp_path / "authors-wide.csv")
+    assert not np.allclose(wide["auc"], table["auc"])
 
 
 def test_rules_need_no_sign_and_no_scale(study):

@@ -95,7 +95,7 @@ def short_run(mnist: Path | None, **settings):
 
 
 def authors_run(mnist: Path | None, **settings):
-    """ALOCC as its authors wrote it, D oriented by training images; the digits get small batches."""
+    """ALOCC as its authors wrote it, D oriented by training images; digits get small batches."""
     from alocc import ALOCC
 
     length = {"epochs": AUTHORS_EPOCHS}

@@ -237,6 +237,17 @@ def test_what_a_callback_does_to_the_models_stays_with_them(door):
     assert_equal(shared, numbers(so(steps_per_execution=DOORS[door]).fit(X)))
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_a_callback_that_clears_the_session_changes_no_number(door):
+    class Clear(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            keras.backend.clear_session()
+
+    expected = numbers(so(steps_per_execution=DOORS[door]).fit(X))
+    assert_equal(numbers(so(steps_per_execution=DOORS[door]).fit(X, callbacks=[Clear()])), expected)
+    assert_equal(numbers(so(steps_per_execution=DOORS[door]).fit(X)), expected)
+
+
 def test_models_that_are_looked_at_under_other_settings_of_keras_are_those_of_the_fit():
     expected, detector = numbers(so().fit(X)), so().fit(X)
     policy = keras.config.dtype_policy()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reproduction import new_data, verdicts
 from reproduction.baselines import BASELINES, ecod, knn
+from reproduction.new_data import METHODS
 from reproduction.target import Plan
 
 
@@ -116,20 +117,44 @@ def test_methods_are_ranked_set_by_set_and_the_best_comes_first(monkeypatch):
     monkeypatch.setattr(
         new_data, "describe", lambda name, home: {"name": name, "source": "made", "sha256": ""}
     )
-    auc = dict(zip(new_data.METHODS, (0.3, 0.8, 0.5, 0.7, 0.6, 0.4)))
+    auc = dict(zip(METHODS, (0.3, 0.8, 0.2, 0.25, 0.5, 0.7, 0.6, 0.4)))
     outcome = new_data.show_new_data(Plan(full=True, seeds=2), made(auc))
     assert {c.verdict for c in outcome.comparisons} == {verdicts.CANNOT}
     assert outcome.comparisons[0].what == "MO-GAAL: mean AUC"
     assert outcome.comparisons[0].ours.startswith("0.805 on the new half, 0.900 on the training")
     table = outcome.tables["Mean over 2 sets"].set_index("detector")
-    assert list(table["mean rank by AUC, new half"]) == ["6.0", "1.0", "4.0", "2.0", "3.0", "5.0"]
-    assert set(table["mean rank by AUC, training half"]) == {"3.5"}
+    assert list(table["mean rank by AUC, new half"]) == [
+        f"{rank}.0" for rank in (6, 1, 8, 7, 4, 2, 3, 5)
+    ]
+    assert set(table["mean rank by AUC, training half"]) == {"4.5"}
     whole = outcome.tables["Mean and standard deviation over the splits"]
     assert list(whole.columns[:3]) == ["data", "detector", "ROC AUC, training half"]
-    assert len(whole) == 12
+    assert len(whole) == 16
 
 
 def test_a_quick_plan_is_one_set_and_few_seeds():
     pieces = new_data.new_data_pieces(Plan(full=False, seeds=10))
     assert {piece["name"] for piece in pieces} == {"WDBC"}
-    assert len(pieces) == len(new_data.METHODS) * new_data.QUICK_SEEDS
+    assert {piece["method"] for piece in pieces} == set(METHODS) - set(new_data.AS_MANY)
+    assert len(pieces) == (len(METHODS) - 2) * new_data.QUICK_SEEDS
+
+
+def test_as_many_updates_are_those_on_all_rows(monkeypatch):
+    asked = []
+
+    class Detector:
+        def fit(self, X):
+            return self
+
+        def score_samples(self, X):
+            return np.zeros(len(X))
+
+    def detector(algorithm, parameters, seed):
+        asked.append((algorithm, parameters["stop_epochs"]))
+        return Detector()
+
+    monkeypatch.setattr(new_data, "detector", detector)
+    for method in ("SO-GAAL", *new_data.AS_MANY):
+        new_data.score_new_data(method, "onecluster", 0, None)
+    # 1000 rows are two batches, 500 are one
+    assert asked == [("SO-GAAL", 1000), ("SO-GAAL", 2000), ("MO-GAAL", 3000)]

@@ -25,6 +25,7 @@ REFERENCES = 640
 TEST_SIZE = 500  # images of the digit, and as many others
 DIM = 16  # gf_dim and df_dim
 RUN = ["base", "departure", "digit", "seed"]
+SINCE = ["n_epochs", "d_loss_lowest"]  # columns of a table of this version
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,9 @@ def main(argv: list[str] | None = None) -> int:
         images = load(args.dataset, args.dataset_address)
         args.output.mkdir(parents=True, exist_ok=True)
         path = args.output / "epochs.csv"
-        table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, "n_epochs"])
+        table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, *SINCE])
+        if missing := sorted({*SINCE} - {*table.columns}):
+            raise ValueError(f"{path} has no column {', '.join(missing)}: take another --output")
         for seed in args.seeds:
             for digit in args.digits:
                 for base, departures in settings.items():

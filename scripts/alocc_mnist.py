@@ -284,6 +284,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     if args.epochs <= mnist_authors.FIRST_EPOCH:
         parser.error(f"--epochs {args.epochs}: expected more than {mnist_authors.FIRST_EPOCH}")
+    if args.variant and args.targets != ["authors"]:
+        parser.error(f"--variant {args.variant} is of the target authors: name it alone")
     targets = [t for t in TARGETS if t in args.targets or not args.targets]
     with starting_tensorflow():
         pass
@@ -307,8 +309,8 @@ def main(argv: list[str] | None = None) -> int:
                 )
                 authors = mnist_authors.summary(found, args.epochs, args.variant)
                 flips = (args.output / name, keys[:4], args.epochs, images)
-                mnist_authors.draw_flips(*flips, args.output / "flips.png")
-                mnist_authors.draw_f1(found, args.output / "authors_figure8.png")
+                mnist_authors.draw_flips(*flips, args.output / f"{name}_flips.png")
+                mnist_authors.draw_f1(found, args.output / f"{name}_figure8.png")
         if "corrected" in set(table["experiment"]):
             draw(table[table["experiment"] == "corrected"], args.output / "figure8.png")
     except (OSError, ValueError) as error:
@@ -318,7 +320,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\nalocc_mnist: interrupted; call again to go on", file=sys.stderr)
         return 130
     command = " ".join(["python scripts/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)])
-    path = args.output / "summary.md"
+    path = args.output / (f"summary-{args.variant}.md" if args.variant else "summary.md")
     write_aside(path, lambda aside: aside.write_text(summary(table, command, authors)))
     print(f"{path} written")
     return 0

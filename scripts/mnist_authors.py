@@ -278,7 +278,7 @@ def collect(
     train : bool, default=True
         False measures only what is there.
     variant : str, optional
-        One of VARIANTS, whose runs need a folder of their own.
+        One of VARIANTS, whose runs need a folder of their own, beside "authors".
 
     Returns
     -------
@@ -288,7 +288,9 @@ def collect(
     import numpy as np
     import pandas as pd
 
-    folder.mkdir(parents=True, exist_ok=True)
+    plain = folder.with_name("authors")  # the other detectors have no variants
+    for needed in (folder, plain):
+        needed.mkdir(parents=True, exist_ok=True)
     tables = []
     for number, (digit, seed) in enumerate(wanted, 1):
         path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
@@ -302,8 +304,8 @@ def collect(
             tables.append(measure(detectors(arrays), digit, seed, images))
     for digit, seed in wanted if tables else ():
         if train:
-            baselines(digit, images, folder)
-        others = folder / f"digit{digit}_baselines.npz"
+            baselines(digit, images, plain)
+        others = plain / f"digit{digit}_baselines.npz"
         if others.exists():
             with np.load(others) as arrays:
                 found = {("other detectors", name): arrays[name][None] for name in arrays.files}
@@ -403,6 +405,7 @@ def summary(table, epochs: int, variant: str | None = None) -> list[str]:
     seeds = ", ".join(
         f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
     )
+    name = f"authors-{variant}" if variant else "authors"
     settings = "".join(f", {name}={value}" for name, value in VARIANTS.get(variant, {}).items())
     lines = [
         "## authors",
@@ -425,5 +428,6 @@ def summary(table, epochs: int, variant: str | None = None) -> list[str]:
                 lines += [f"F1 on {name}, threshold by {rule!r}:", ""]
                 lines += [*markdown(shares_table(part, "f1", rule)), ""]
     lines += ["AUC by digit, half of the images outliers:", "", *markdown(digits_table(table)), ""]
-    lines += ["![D by epoch](flips.png)", "", "![F1 by share of outliers](authors_figure8.png)", ""]
+    lines += [f"![D by epoch]({name}_flips.png)", ""]
+    lines += [f"![F1 by share of outliers]({name}_figure8.png)", ""]
     return lines

@@ -129,8 +129,8 @@ def test_what_is_finished_survives_an_interrupt(reproduce, monkeypatch, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "index.html", "index.md"]
 
 
-@pytest.mark.slow
-def test_a_run_that_fails_costs_its_own_target_only(reproduce, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_run_that_fails_costs_its_own_target_only(jobs, reproduce, monkeypatch, tmp_path, capsys):
     def slow(value):
         time.sleep(0.2)  # until the runs of the second have failed
         return piece(value)
@@ -140,12 +140,10 @@ def test_a_run_that_fails_costs_its_own_target_only(reproduce, monkeypatch, tmp_
 
     targets = small("first", slow), small("second", fail), small("third")
     with_targets(monkeypatch, reproduce, *targets)
-    for jobs in ("1", "2"):
-        output = tmp_path / jobs
-        assert reproduce.main(["--output", str(output), "--jobs", jobs]) == 2
-        assert "second, value 0: RuntimeError: broken" in capsys.readouterr().err
-        stored = sorted(path.name for path in output.iterdir())
-        assert stored == ["first", "index.html", "index.md", "third"]
+    assert reproduce.main(["--output", str(tmp_path / "out"), "--jobs", jobs]) == 2
+    assert "second, value 0: RuntimeError: broken" in capsys.readouterr().err
+    stored = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert stored == ["first", "index.html", "index.md", "third"]
 
 
 def test_a_quick_run_leaves_what_a_full_one_made(reproduce, monkeypatch, tmp_path, capsys):

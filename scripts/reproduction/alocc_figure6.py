@@ -12,6 +12,7 @@ from reproduction.alocc_digits import AUTHORS, authors_pieces
 from reproduction.alocc_runs import (
     AUTHORS_EPOCHS,
     DIGIT,
+    EPOCHS_ON_DIGITS,
     FIGURE6_DIGITS,
     MINE,
     N_SHOWN,
@@ -85,10 +86,11 @@ def show_figure6(plan: Plan, results: list[dict]) -> Outcome:
             for digit in FIGURE6_DIGITS
         ]
     )
+    epochs = AUTHORS_EPOCHS if mnist_of(plan) else EPOCHS_ON_DIGITS
     notes = [
         "Judged by the correlation of the pixels, mean over the test images of a digit: the"
         " squared error is larger for a 6 by its ink alone, whatever R draws.",
-        f"The verdict is on the authors' own program, after {AUTHORS_EPOCHS} epochs; its R is shown"
+        f"The verdict is on the authors' own program, after {epochs} epochs; its R is shown"
         " as (R(x) + 1) / 2, which is where the grey background comes from. The port's R is that"
         " after one epoch; its quality swings from epoch to epoch.",
     ]

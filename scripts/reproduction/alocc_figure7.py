@@ -101,7 +101,7 @@ def show_figure7(plan: Plan, results: list[dict]) -> Outcome:
         f"The pictures are of digit {DIGIT}, the easiest.",
     ]
     table = auc.assign(**{name: auc[name].map("{:.4f}".format) for name in ("D(x)", "D(R(x))")})
-    comparisons = [*of_mnist([because(claim, EQUAL)], mnist), scores]
+    comparisons = [*(because(c, EQUAL) for c in of_mnist([claim], mnist)), scores]
     return Outcome(comparisons, figures, {"AUC": table}, notes, describe(mnist), stand_in(mnist))
 
 

@@ -29,8 +29,9 @@ MOMENTS = (0.05, 0.15, 1 / 3, 1.0)  # of the whole training; the generator stops
 def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
     """Train one detector until each of some moments; keep D over the plane, potential outliers.
 
-    Every moment is a training of its own, from the same seed: a callback that looks would end
-    every call of the graph with its epoch, which takes longer than to begin anew.
+    Every moment is a training of its own, from the same seed, and up to rounding the beginning of
+    the longer ones: a callback that looks would end every call of the graph with its epoch, which
+    takes longer than to begin anew.
     """
     data = load(name, home)
     noise = plane_noise(seed)
@@ -143,8 +144,9 @@ def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
         figures,
         {"Mean and standard deviation over seeds": table},
         [
-            "The pictures are at 5, 15, 33 and 100 % of the training, of the first seed. A"
-            " potential outlier outside the unit square is not drawn."
+            "The pictures are at 5, 15, 33 and 100 % of the training, of the first seed, each of a"
+            " training of its own from the same weights. A potential outlier outside the unit"
+            " square is not drawn."
         ],
         [describe(name, home) for name in frame["data"].unique()],
     )

@@ -144,7 +144,7 @@ def _draw_frames(result: dict) -> Figure:
 def _draw_maps(result: dict) -> Figure:
     from alocc import plots
 
-    figure = page_figure(5.6)
+    figure = page_figure(7.4)  # as high as two frames of the page's width
     highest = max(float(anomaly.max()) for _, anomaly in result["maps"].values())
     for ax, (name, (frame, anomaly)) in zip(figure.subplots(2), result["maps"].items()):
         plots.plot_anomaly_map(frame, anomaly, 0, highest, ax).set_title(f"Frame, {name}")

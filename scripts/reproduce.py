@@ -52,10 +52,13 @@ def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int) -> li
 
 
 def one_after_the_other(target: Target, plan: Plan) -> list[tuple[Callable, list[dict]]]:
-    """Put together the pieces that differ in their seed only: one program serves all of them."""
+    """Put together the pieces that differ in their seed only: one program serves all of them.
+
+    But for long ones, beside which the tracing of a program is nothing.
+    """
 
     def alike(piece: dict) -> dict:
-        return {name: value for name, value in piece.items() if name != "seed"}
+        return {name: value for name, value in piece.items() if target.long or name != "seed"}
 
     chunks = [list(some) for _, some in itertools.groupby(target.pieces(plan), alike)]
     return [

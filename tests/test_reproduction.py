@@ -350,6 +350,15 @@ def test_runs_that_differ_in_their_seed_only_follow_one_another_in_one_process(r
             assert all(other == rest[0] for other in rest)
 
 
+def test_long_runs_are_spread_over_the_processes(reproduce):
+    plan = Plan(full=True, seeds=10, mnist=Path("mnist.npz"))
+    target = TARGETS["alocc-tutorial"]
+    assert target.long
+    assert reproduce.one_after_the_other(target, plan) == [
+        (target.run, [piece]) for piece in target.pieces(plan)
+    ]
+
+
 def test_onecluster_is_judged_by_the_reruns_of_its_own_points_alone(monkeypatch):
     made = gaal_data.load("onecluster", None)
     assert sha256(made.data) == "f8ea8301d456e893530ee1deece2e5b94990ecb33c9d332e10cf2dde5ebea416"

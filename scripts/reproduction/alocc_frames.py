@@ -162,4 +162,5 @@ TARGET = Target(
     frames_pieces,
     run_frames,
     show_frames,
+    long=True,
 )

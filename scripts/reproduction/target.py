@@ -67,7 +67,8 @@ class Target:
     ``run`` makes one of them in a process of its own and returns what ``show`` needs, picklable
     and no network in it; ``show`` gets the plan and all results, in the order of the pieces.
     A piece may name another ``run`` for itself. Pieces that differ in their seed only are run one
-    after the other by one process, and equal ones of several targets once. ``needs``
+    after the other by one process, unless they are ``long``, each of minutes, and equal ones of
+    several targets once. ``needs``
     names the published files that a quick run takes where they can be had: "onecluster", "mnist".
     """
 
@@ -79,6 +80,7 @@ class Target:
     run: Callable[..., dict]
     show: Callable[[Plan, list[dict]], Outcome]
     needs: tuple[str, ...] = ()
+    long: bool = False
 
 
 def nothing(plan: Plan) -> list[dict]:

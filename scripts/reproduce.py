@@ -31,8 +31,10 @@ from gaal_alocc.startup import importing_tensorflow, starting_tensorflow
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
-def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int) -> list[dict | str]:
-    """Run pieces one after the other; return what went wrong in place of a result."""
+def run_pieces(
+    name: str, run: Callable[..., dict], pieces: list[dict], threads: int
+) -> tuple[str, list[dict | str]]:
+    """Run pieces one after the other; return the name, and a result or what went wrong of each."""
     with starting_tensorflow(), contextlib.suppress(RuntimeError):  # later pieces find it started
         import tensorflow as tf
 
@@ -48,7 +50,7 @@ def run_pieces(run: Callable[..., dict], pieces: list[dict], threads: int) -> li
         except Exception as error:  # raised here, it would end the runs of other targets
             told = ", ".join(f"{name} {value}" for name, value in arguments.items())
             results.append(f"{told}: {type(error).__name__}: {error}")
-    return results
+    return name, results
 
 
 def one_after_the_other(target: Target, plan: Plan) -> list[tuple[Callable, list[dict]]]:
@@ -71,6 +73,7 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
+    All processes but one begin with long pieces, which in the end would be left to one of them.
     Returns what went wrong, by the names of the targets that are not stored.
     """
     from joblib import Parallel, delayed
@@ -79,20 +82,22 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
 
     chunks = {target.name: one_after_the_other(target, plan) for target in targets}
     uses = Counter(str(chunk) for some in chunks.values() for chunk in some)
-    queue = {str(chunk): chunk for some in chunks.values() for chunk in some}
-    work = [delayed(run_pieces)(run, pieces, plan.threads) for run, pieces in queue.values()]
+    long = [chunk for target in targets if target.long for chunk in chunks[target.name]]
+    queue = [*long[: jobs - 1], *(chunk for some in chunks.values() for chunk in some)]
+    queue = {str(chunk): chunk for chunk in queue}
+    work = [delayed(run_pieces)(name, *chunk, plan.threads) for name, chunk in queue.items()]
     finished = {}  # and still to be used
     jobs = min(jobs, len(work) or 1)
     start, wrong = time.perf_counter(), {}
-    with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator")(work)) as made:
+    with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator_unordered")(work)) as made:
         for target in targets:
             expected = sum(len(pieces) for _, pieces in chunks[target.name])
             print(f"{target.name}: {target.title}, {expected} runs", flush=True)
             progress = Progbar(expected, unit_name="run") if expected else None
             results = []
             for chunk in map(str, chunks[target.name]):
-                if chunk not in finished:
-                    finished[chunk] = next(made)
+                while chunk not in finished:
+                    finished.update([next(made)])
                 uses[chunk] -= 1
                 results += finished[chunk] if uses[chunk] else finished.pop(chunk)
                 progress.update(len(results), finalize=len(results) == expected)

@@ -106,7 +106,8 @@ def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     assert "seed 2: missing" in capsys.readouterr().out
     monkeypatch.setattr(authors, "VARIANTS", {"wide": {"gf_dim": 3}, "lambda": {}})
     assert call(study, tmp_path, *arguments, "--variant", "wide") == 0
-    assert "![D by epoch](authors_flips.png)" in (tmp_path / "summary.md").read_text()
+    assert "![D by epoch](authors_flips.png)" in summary
+    assert (tmp_path / "authors-wide_flips.png").exists()
     assert "epochs=7, gf_dim=3), all training" in (tmp_path / "summary-wide.md").read_text()
     wide = pd.read_csv(tmp_path / "authors-wide.csv")
     assert not np.allclose(wide["auc"], table["auc"])

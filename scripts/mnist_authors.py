@@ -422,10 +422,10 @@ def summary(table, epochs: int, variant: str | None = None) -> list[str]:
         "digits 0 to 4, on which a rule is chosen": table[chosen_on],
         "digits 5 to 9": table[~chosen_on],
     }
-    for name, part in parts.items():
+    for digits, part in parts.items():
         if len(part):
             for rule in THRESHOLDS:
-                lines += [f"F1 on {name}, threshold by {rule!r}:", ""]
+                lines += [f"F1 on {digits}, threshold by {rule!r}:", ""]
                 lines += [*markdown(shares_table(part, "f1", rule)), ""]
     lines += ["AUC by digit, half of the images outliers:", "", *markdown(digits_table(table)), ""]
     lines += [f"![D by epoch]({name}_flips.png)", ""]

@@ -9,7 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reproduction import verdicts
-from reproduction.alocc_digits import AUTHORS, HALF, authors_pieces, digits_of, early_pieces
+from reproduction.alocc_digits import (
+    AUTHORS,
+    EQUAL,
+    HALF,
+    authors_pieces,
+    digits_of,
+    early_pieces,
+)
 from reproduction.alocc_runs import (
     DIGIT,
     EARLY_STOP,
@@ -30,10 +37,6 @@ from reproduction.target import Outcome, Plan, Target, never
 N_SHOWN = 20  # of either kind, as in the paper
 FIDELITIES = {"corrected": "the port, corrected", "published": "the port, as published"}
 PROGRAMS = {"authors": "the authors' program", **FIDELITIES}
-EQUAL = (
-    "Once R reproduces an image, D(R(x)) is D(x): by the authors' own program the two hardly"
-    " differ from the fifth epoch on."
-)
 
 
 def figure7_pieces(plan: Plan) -> list[dict]:

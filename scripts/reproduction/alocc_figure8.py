@@ -7,7 +7,13 @@ import itertools
 import pandas as pd
 
 from reproduction import verdicts
-from reproduction.alocc_digits import AUTHORS, authors_pieces, digits_of, early_pieces
+from reproduction.alocc_digits import (
+    AUTHORS,
+    EQUAL,
+    authors_pieces,
+    digits_of,
+    early_pieces,
+)
 from reproduction.alocc_runs import (
     EARLY_STOP,
     MINE,
@@ -54,25 +60,30 @@ def show_figure8(plan: Plan, results: list[dict]) -> Outcome:
     runs = pd.concat(map(_with_names, results), ignore_index=True)
     means = protocols.mean_by_share(runs).set_index(["score", "threshold", "outlier_share"])
     curves = means["f1"].unstack("outlier_share")
-    comparisons = []
-    for score, name in FIGURE8_NAMES.items():
-        curve = verdicts.curve_within(
+    compared = [
+        verdicts.curve_within(
             f"F1 of {SCORES.get(score, score)} at 10, 20, 30, 40, 50% outliers",
             curves.loc[(score, "best")],
             PAPER_F1[name],
             FIGURE8_TOLERANCE,
         )
-        comparisons.append(because(curve, FIGURE8_REASONS[score]))
-    gain = curves.loc[("d_rx", "best")] - curves.loc[("d_x", "best")]
-    comparisons.append(
-        verdicts.holds(
-            "F1 of D(R(x)) less that of D(x)",
-            bool((gain > 0).all()),
-            ", ".join(f"{value:+.3f}" for value in gain),
-            ", ".join(f"{a - b:+.2f}" for a, b in zip(PAPER_F1["D(R(X))"], PAPER_F1["D(X)"])),
-            "above 0 at every share",
+        for score, name in FIGURE8_NAMES.items()
+    ]
+    by_digit = (
+        runs[runs["threshold"] == "best"].groupby(["score", "target"])["f1"].mean().unstack("score")
+    )
+    gains = [a - b for a, b in zip(PAPER_F1["D(R(X))"], PAPER_F1["D(X)"])]
+    compared.append(
+        verdicts.ordered(
+            "F1 of D(R(x)) above that of D(x), digit by digit",
+            by_digit["d_rx"],
+            by_digit["d_x"],
+            ", ".join(f"{gain:+.2f}" for gain in gains),
+            "F1, mean over the shares, of D(R(x)) less that of D(x)",
         )
     )
+    reasons = [*(FIGURE8_REASONS[score] for score in FIGURE8_NAMES), EQUAL]
+    comparisons = list(map(because, of_mnist(compared, mnist), reasons))
     figures, tables = {}, {}
     for rule, words in RULES.items():
         title = f"F1 by share of outliers, threshold {words}"
@@ -92,9 +103,7 @@ def show_figure8(plan: Plan, results: list[dict]) -> Outcome:
         "The paper does not say how it chose the threshold of F1. The verdicts are on the one best"
         " in hindsight, which flatters; calling everything an inlier already has 0.947 at 10%.",
     ]
-    return Outcome(
-        of_mnist(comparisons, mnist), figures, tables, notes, describe(mnist), stand_in(mnist)
-    )
+    return Outcome(comparisons, figures, tables, notes, describe(mnist), stand_in(mnist))
 
 
 def _with_names(result: dict) -> pd.DataFrame:

@@ -1,8 +1,12 @@
 """Run targets of scripts/reproduce.py over disjoint sets of seeds, and on one and two threads.
 
-The report in --output then has a table of the verdicts, named by --data. What options are not
-known here are given to reproduce.py. Each set has a folder of its own under --work, in which
-finished targets are kept: an interrupted run goes on where it was.
+The report in --output then has a table of the verdicts, named by --data. Targets, and options
+not known here, are those of reproduce.py:
+
+    python scripts/stability.py --data offline division --offline --jobs 1
+
+Each set has a folder of its own under --work, in which finished targets are kept: an interrupted
+run goes on where it was.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import sys
 from pathlib import Path
 
 from files import write_aside
+from reproduce import parse as parse_reproduce
 from reproduction import report
 from reproduction.targets import TARGETS
 
@@ -24,11 +29,12 @@ REPORTS = SCRIPT.parents[1] / "reports"
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line; what is not known here is for reproduce.py."""
+    """Read the command line; what is not known here is for reproduce.py, which must know it."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="targets; all by default")
     parser.add_argument("--sets", type=int, default=5, help="disjoint sets of seeds (5)")
     parser.add_argument("--seeds", type=int, default=10, help="seeds of a set (10)")
     parser.add_argument(
@@ -41,9 +47,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
         "--data", required=True, metavar="NAME", help="names the table, for example offline"
     )
     args, more = parser.parse_known_args(argv)
-    unknown = [name for name in args.names if name not in TARGETS]
-    if unknown:
-        parser.error(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
+    parse_reproduce(more)
     for name in ("sets", "seeds"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} is {getattr(args, name)}; expected at least 1")
@@ -63,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     table, status = [], 0
     for first, threads in runs:
         folder = args.work / report.slug(args.data) / f"seeds-{first}-threads-{threads}"
-        command = [sys.executable, SCRIPT, *args.names, *more, "--seeds", str(args.seeds)]
+        command = [sys.executable, SCRIPT, *more, "--seeds", str(args.seeds)]
         command += ["--first-seed", str(first), "--threads", str(threads), "--output", folder]
         print(f"seeds from {first}, threads {threads}", flush=True)
         status = max(status, subprocess.run(command, check=False).returncode)

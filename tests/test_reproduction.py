@@ -554,6 +554,17 @@ def test_the_settings_of_the_figures_are_the_published_ones():
     assert {piece["home"] for piece in pieces} == {"data"}
 
 
+def test_stability_gives_reproduce_its_targets_and_options_and_refuses_others(capsys):
+    import stability
+
+    args, more = stability.parse(["division", "--data", "x", "--jobs", "1", "--sets", "2"])
+    assert (args.sets, more) == (2, ["division", "--jobs", "1"])
+    for wrong in (["nosuch"], ["--jobs", "0"], ["--sets", "0"]):
+        with pytest.raises(SystemExit):
+            stability.parse(["--data", "x", *wrong])
+        assert wrong[0].strip("-") in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatch, capsys):
     import stability

@@ -124,7 +124,8 @@ def _draw_regions(run: dict) -> Figure:
         ax.axhspan(low - 0.5, threshold, color="C3", alpha=0.1, label="rejected")
         ax.set(title=SCORES[score], xlabel="image")
     figure.axes[0].set_ylabel("oriented, mean of epochs")
-    figure.axes[1].legend(fontsize="small")
+    handles = figure.axes[1].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize="small")
     return figure
 
 

@@ -47,7 +47,9 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
         "--data", required=True, metavar="NAME", help="names the table, for example offline"
     )
     args, more = parser.parse_known_args(argv)
-    parse_reproduce(more)
+    asked = parse_reproduce(more)
+    if (asked.first_seed, asked.threads) != (0, 1):
+        parser.error("--first-seed and --threads differ from set to set: expected neither")
     for name in ("sets", "seeds"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} is {getattr(args, name)}; expected at least 1")

@@ -559,7 +559,7 @@ def test_stability_gives_reproduce_its_targets_and_options_and_refuses_others(ca
 
     args, more = stability.parse(["division", "--data", "x", "--jobs", "1", "--sets", "2"])
     assert (args.sets, more) == (2, ["division", "--jobs", "1"])
-    for wrong in (["nosuch"], ["--jobs", "0"], ["--sets", "0"]):
+    for wrong in (["nosuch"], ["--jobs", "0"], ["--sets", "0"], ["--threads", "2"]):
         with pytest.raises(SystemExit):
             stability.parse(["--data", "x", *wrong])
         assert wrong[0].strip("-") in capsys.readouterr().err

@@ -25,9 +25,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from files import write_aside
-
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 from gaal_alocc.startup import importing_tensorflow
 
 
@@ -584,7 +583,7 @@ def distribution(turns: int) -> list[dict]:
     All share the machine's cores, so that nothing can become faster: what is measured is the
     cost of dividing, and how much of it is communication.
     """
-    script = Path(__file__).with_name("distribution_worker.py")
+    script = Path(__file__).parent / "benchmarking" / "distribution_worker.py"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     ports = [str(server.getsockname()[1]) for server in servers]

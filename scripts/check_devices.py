@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from files import write_aside
 from replay import program_of
 
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 from gaal_alocc.startup import importing_tensorflow
 
 TRACES = Path(__file__).parents[1] / "tests" / "traces"

@@ -25,7 +25,6 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
 import pandas as pd  # noqa: E402
-from files import write_aside  # noqa: E402
 from porting import tables  # noqa: E402
 from porting.methods import (  # noqa: E402
     IMAGE_SETS,
@@ -38,6 +37,8 @@ from porting.methods import (  # noqa: E402
     method,
 )
 from porting.worker import words  # noqa: E402
+
+from gaal_alocc.files import write_aside  # noqa: E402
 
 REPORTS = SCRIPTS.parent / "reports" / "ports"
 ALL_DEPARTURES = "departures"

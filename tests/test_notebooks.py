@@ -20,7 +20,7 @@ MACHINE = re.compile(
 )
 
 spec = importlib.util.spec_from_file_location(
-    "scripts_execute_notebooks", ROOT / "scripts" / "execute_notebooks.py"
+    "scripts_execute_notebooks", ROOT / "scripts" / "upkeep" / "execute_notebooks.py"
 )
 script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(script)

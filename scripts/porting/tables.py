@@ -7,6 +7,7 @@ import platform
 
 import numpy as np
 import pandas as pd
+from common.tables import markdown
 from matplotlib.figure import Figure
 from scipy.stats import mannwhitneyu
 
@@ -23,11 +24,6 @@ FACTS = {
     "g_loss_end": "G loss at the end",
 }
 OURS, PORT, OTHER = "#1b7837", "#b2182b", "#555555"
-
-
-def markdown(rows: list[list[str]], head: list[str]) -> list[str]:
-    """Lay rows of text out as lines of Markdown."""
-    return ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows]]
 
 
 def title(name: str) -> str:
@@ -60,7 +56,7 @@ def comparison(table: pd.DataFrame) -> list[str]:
             ]
         )
     head = ["detector", "settings", "runs", "ROC AUC", "average precision", "s", "MB", "MB in all"]
-    return markdown(rows, head)
+    return markdown(head, rows)
 
 
 def over_sets(table: pd.DataFrame) -> list[str]:
@@ -96,7 +92,7 @@ def over_sets(table: pd.DataFrame) -> list[str]:
             ]
         )
     head = ["detector", "mean AUC", "wrong way up: runs", "sets, by their mean", "mean rank"]
-    lines = [*markdown(rows, [*head, "s, median (longest)"]), ""]
+    lines = [*markdown([*head, "s, median (longest)"], rows), ""]
     lines += [f"Ranks are over the {len(whole)} sets on which all have run.", ""]
     most = runs.max()
 
@@ -108,7 +104,7 @@ def over_sets(table: pd.DataFrame) -> list[str]:
         return f"{mean.loc[name, label]:.2f}{short}"
 
     cells = [[name, *(cell(name, label) for label in labels)] for name in sets]
-    return [*lines, *markdown(cells, ["mean AUC", *labels]), ""]
+    return [*lines, *markdown(["mean AUC", *labels], cells), ""]
 
 
 def seconds(value: float) -> str:
@@ -145,7 +141,7 @@ def departures_table(table: pd.DataFrame) -> list[str]:
             marked = bool(switched) and base is not None and differs(runs[fact], base[fact])
             cells.append(spread(runs[fact]) + (" *" if marked else ""))
         rows.append([label, settings, str(len(runs)), *cells])
-    return markdown(rows, ["departure", "settings", "runs", *FACTS.values()])
+    return markdown(["departure", "settings", "runs", *FACTS.values()], rows)
 
 
 def versions() -> str:

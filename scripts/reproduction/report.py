@@ -20,11 +20,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
-from files import write_aside
+from common.tables import markdown
 from matplotlib.figure import Figure
 from PIL import Image
 
 import gaal_alocc
+from gaal_alocc.files import write_aside
 from reproduction import verdicts
 from reproduction.target import Outcome, Plan, Target
 
@@ -290,7 +291,7 @@ def stand_ins(results: list[dict]) -> str:
 
 
 def stability(results: list[dict], output: Path) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Lay out the verdicts over other seeds and threads that scripts/stability.py left."""
+    """Lay out the verdicts over other seeds and threads that scripts/upkeep/stability.py left."""
     titles = {r["name"]: r["title"] for r in results}
     laid = []
     for path in sorted(output.glob(STABILITY.format("*"))):
@@ -308,23 +309,17 @@ def stability(results: list[dict], output: Path) -> list[tuple[str, list[str], l
 # --- Markdown ------------------------------------------------------------------------------------
 
 
-def text_table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Lay text out as a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-
-
 def text_of(results: list[dict], output: Path) -> str:
     """Lay all results out as Markdown."""
     lines = ["# GAAL and ALOCC: the published figures and tables", "", f"{counts(results)}.", ""]
     if told := stand_ins(results):
         lines += [f"Stand-ins: {told}.", ""]
-    lines += text_table(
+    lines += markdown(
         ["target", "verdict", "what came out"],
         [[f"[{r['title']}](#{r['name']})", r["verdict"], r["summary"]] for r in results],
     )
     for title, header, rows in stability(results, output):
-        lines += ["", f"{title}:", "", *text_table(header, rows)]
+        lines += ["", f"{title}:", "", *markdown(header, rows)]
     lines += ["", PROTOCOL, "", RULES]
     for result in results:
         lines += ["", f'<a id="{result["name"]}"></a>', "", f"## {result['title']}", ""]
@@ -333,10 +328,10 @@ def text_of(results: list[dict], output: Path) -> str:
             f"![{figure['title']}]({result['name']}/{figure['file']})\n"
             for figure in result["figures"]
         ]
-        lines += [*text_table(COMPARED, comparison_rows(result)), ""]
+        lines += [*markdown(COMPARED, comparison_rows(result)), ""]
         for title, file, header, rows in tables_of(result, output):
             lines += [f"{title} ([CSV]({result['name']}/{file})):", ""]
-            lines += [*text_table(header, rows), ""]
+            lines += [*markdown(header, rows), ""]
         lines += [f"{note}\n" for note in result["notes"]]
         lines += [f"- {name}: {value}" for name, value in facts(result)]
         lines += [

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "alocc_mnist.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "studies" / "alocc_mnist.py"
 TINY_NETWORKS = {"batch_size": 64, "gf_dim": 2, "df_dim": 2}
 TINY = {"epochs": 2, **TINY_NETWORKS}
 

@@ -19,7 +19,7 @@ Y = (np.arange(60) < 6).astype(int)
 PARAMS = {"stop_epochs": 3, "batch_size": 20, "shuffle": True, "random_state": 0}
 DETECTORS = [SOGAAL(**PARAMS), MOGAAL(k=3, **PARAMS)]
 both = pytest.mark.parametrize("detector", DETECTORS, ids=["SO", "MO"])
-SCRIPT = Path(__file__).parents[2] / "scripts" / "kill_table.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "upkeep" / "kill_table.py"
 
 
 class Interruption(Exception):

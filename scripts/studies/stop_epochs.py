@@ -13,12 +13,11 @@ import time
 import warnings
 from pathlib import Path
 
-from files import write_aside
-
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
 
-REPORTS = Path(__file__).resolve().parent.parent / "reports" / "stop_epochs"
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "stop_epochs"
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")
 RUN = ["algorithm", "data_set", "seed"]
 

@@ -3,7 +3,7 @@
 The report in --output then has a table of the verdicts, named by --data. Targets, and options
 not known here, are those of reproduce.py:
 
-    python scripts/stability.py --data offline division --offline --jobs 1
+    python scripts/upkeep/stability.py --data offline division --offline --jobs 1
 
 Each set has a folder of its own under --work, in which finished targets are kept: an interrupted
 run goes on where it was.
@@ -17,15 +17,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from files import write_aside
-from reproduce import parse as parse_reproduce
-from reproduction import report
-from reproduction.targets import TARGETS
-
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 
-SCRIPT = Path(__file__).with_name("reproduce.py")
-REPORTS = SCRIPT.parents[1] / "reports"
+SCRIPTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(SCRIPTS))
+
+from reproduce import parse as parse_reproduce  # noqa: E402
+from reproduction import report  # noqa: E402
+from reproduction.targets import TARGETS  # noqa: E402
+
+REPORTS = SCRIPTS.parent / "reports"
 
 
 def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
@@ -69,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     table, status = [], 0
     for first, threads in runs:
         folder = args.work / report.slug(args.data) / f"seeds-{first}-threads-{threads}"
-        command = [sys.executable, SCRIPT, *more, "--seeds", str(args.seeds)]
+        command = [sys.executable, SCRIPTS / "reproduce.py", *more, "--seeds", str(args.seeds)]
         command += ["--first-seed", str(first), "--threads", str(threads), "--output", folder]
         print(f"seeds from {first}, threads {threads}", flush=True)
         status = max(status, subprocess.run(command, check=False).returncode)

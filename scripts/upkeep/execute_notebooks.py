@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import nbformat
-from files import write_aside
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -21,8 +20,9 @@ from PIL import Image
 from traitlets import default
 
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CELL_SECONDS = 300  # a cell that takes longer hangs
 # What TensorFlow says of the machine at its start, past TF_CPP_MIN_LOG_LEVEL.
 START_LOG = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)

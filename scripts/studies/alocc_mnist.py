@@ -16,12 +16,13 @@ import time
 from pathlib import Path
 
 import mnist_authors
-from files import write_aside
+from mnist_authors import laid_out
 
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
 
-REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_mnist"
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_mnist"
 SETTINGS = {
     "published": {"fidelity": "published"},
     "corrected": {"fidelity": "corrected", "epochs": 1},
@@ -133,12 +134,6 @@ def collect(path: Path, wanted: list[tuple], images):
 # Summary
 
 
-def markdown(table) -> list[str]:
-    """Lay a DataFrame of text out as lines of Markdown."""
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy().tolist()]
-    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
-
-
 def epochs_table(table):
     """Lay out the AUC after every epoch: a row a seed and epoch."""
     import pandas as pd
@@ -211,16 +206,16 @@ def summary(table, command: str, authors: list[str]) -> str:
         part = table[table["experiment"] == experiment]
         lines += [f"## {experiment}", "", f"{part['settings'].iloc[0]}.", ""]
         if experiment == "published":
-            lines += [*markdown(epochs_table(part)), ""]
+            lines += [*laid_out(epochs_table(part)), ""]
             continue
         digits = part["digit"].nunique()
         n_runs = len(part[RUN].drop_duplicates())
         lines += [f"Means of {n_runs} runs over {digits} digits.", ""]
         for rule in THRESHOLDS:
-            lines += [f"F1, threshold by {rule!r}:", "", *markdown(shares_table(part, "f1", rule))]
+            lines += [f"F1, threshold by {rule!r}:", "", *laid_out(shares_table(part, "f1", rule))]
             lines += [""]
-        lines += ["AUC:", "", *markdown(shares_table(part, "auc", THRESHOLDS[0], paper=False)), ""]
-        lines += ["AUC by digit, mean and range over the seeds:", "", *markdown(digits_table(part))]
+        lines += ["AUC:", "", *laid_out(shares_table(part, "auc", THRESHOLDS[0], paper=False)), ""]
+        lines += ["AUC by digit, mean and range over the seeds:", "", *laid_out(digits_table(part))]
         lines += ["", "![F1 by share of outliers](figure8.png)", ""]
     return "\n".join(lines)
 
@@ -319,7 +314,9 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nalocc_mnist: interrupted; call again to go on", file=sys.stderr)
         return 130
-    command = " ".join(["python scripts/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)])
+    command = " ".join(
+        ["python scripts/studies/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)]
+    )
     path = args.output / (f"summary-{args.variant}.md" if args.variant else "summary.md")
     write_aside(path, lambda aside: aside.write_text(summary(table, command, authors)))
     print(f"{path} written")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from gaal_alocc.cli import path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 
 def main(argv: list[str] | None = None) -> int:
     """Print a line a run; exit with 2 where there is none, or one is not what it should be."""

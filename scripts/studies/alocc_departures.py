@@ -15,11 +15,10 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from files import write_aside
-
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 
-REPORTS = Path(__file__).resolve().parent.parent / "reports" / "alocc_departures"
+REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_departures"
 TRAIN_SIZE = 2560  # images of the digit, 20 updates an epoch
 REFERENCES = 640
 TEST_SIZE = 500  # images of the digit, and as many others
@@ -274,7 +273,7 @@ def summary(table, command: str) -> str:
     later epochs.
     """
     import pandas as pd
-    from alocc_mnist import markdown
+    from mnist_authors import laid_out
 
     lines = ["# ALOCC's port, departure by departure", "", f"Made by `{command}`.", ""]
     for base, part in table.groupby("base", sort=False):
@@ -298,7 +297,7 @@ def summary(table, command: str) -> str:
                 }
             )
         lines += [f"## In {base!r}, epochs {last // 2} to {last}", ""]
-        lines += [*markdown(pd.DataFrame(rows)), ""]
+        lines += [*laid_out(pd.DataFrame(rows)), ""]
     return "\n".join(lines)
 
 
@@ -352,7 +351,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\nalocc_departures: interrupted; call again to go on", file=sys.stderr)
         return 130
     command = " ".join(
-        ["python scripts/alocc_departures.py", *(sys.argv[1:] if argv is None else argv)]
+        ["python scripts/studies/alocc_departures.py", *(sys.argv[1:] if argv is None else argv)]
     )
     path = args.output / "summary.md"
     write_aside(path, lambda aside: aside.write_text(summary(table, command)))

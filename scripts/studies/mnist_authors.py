@@ -7,9 +7,14 @@ written down before any digit was looked at by them; which is the best is chosen
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from files import write_aside
+from gaal_alocc.files import write_aside
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.tables import markdown
 
 SETTINGS = {"fidelity": "authors"}
 VARIANTS = {  # of the paper, where the authors' program has others
@@ -336,6 +341,11 @@ def digits_table(table):
     return means.assign(mean=means.mean(axis=1)).map("{:.3f}".format).reset_index()
 
 
+def laid_out(table) -> list[str]:
+    """Lay a DataFrame of text out as lines of Markdown."""
+    return markdown(table.columns, table.to_numpy())
+
+
 def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, path: Path) -> None:
     """Draw D(R(x)) by epoch, raw and oriented, for some digits; labels make the AUC alone."""
     import numpy as np
@@ -390,8 +400,6 @@ def draw_f1(table, path: Path) -> None:
 
 def summary(table, epochs: int, variant: str | None = None) -> list[str]:
     """Lay out what was measured as lines of Markdown."""
-    from alocc_mnist import markdown
-
     runs = table[["digit", "seed"]].drop_duplicates()
     seeds = ", ".join(
         f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
@@ -417,8 +425,8 @@ def summary(table, epochs: int, variant: str | None = None) -> list[str]:
         if len(part):
             for rule in THRESHOLDS:
                 lines += [f"F1 on {digits}, threshold by {rule!r}:", ""]
-                lines += [*markdown(shares_table(part, "f1", rule)), ""]
-    lines += ["AUC by digit, half of the images outliers:", "", *markdown(digits_table(table)), ""]
+                lines += [*laid_out(shares_table(part, "f1", rule)), ""]
+    lines += ["AUC by digit, half of the images outliers:", "", *laid_out(digits_table(table)), ""]
     lines += [f"![D by epoch]({name}_flips.png)", ""]
     lines += [f"![F1 by share of outliers]({name}_figure8.png)", ""]
     return lines

@@ -1,0 +1,12 @@
+"""Tables of text in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lay a table out as lines of Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    cells = ([str(cell).replace("|", "\\|") for cell in line] for line in lines)
+    return ["| " + " | ".join(line) + " |" for line in cells]

@@ -1,54 +1,41 @@
-"""The data sets of the GAAL paper, a synthetic look-alike, and readers for files of their format.
+"""The data sets of the GAAL paper and a synthetic look-alike, ADBench's, and readers of files.
 
-The published files hold comma separated values without a header: an id, ``nor`` or ``out``, then
-the features, scaled to [0, 1].
+The features of the twelve published sets are scaled to [0, 1].
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
+import functools
 import hashlib
-import io
-import math
 import os
-import tempfile
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import pandas as pd
 from sklearn.datasets import load_breast_cancer
 from sklearn.utils import Bunch, check_random_state
 
-from gaal.labels import read_labels
-from gaal_alocc.file_kinds import looks_like
+from gaal import downloads
+from gaal.adbench import ADBENCH, load_adbench
+from gaal.tables import load_csv, load_table, make_bunch, open_file, parse
+
+__all__ = [
+    "ADBENCH",
+    "DATA_URL",
+    "PUBLISHED",
+    "PublishedSet",
+    "load_adbench",
+    "load_csv",
+    "load_dataset",
+    "load_table",
+    "make_onecluster",
+]
 
 DATA_URL = (
     "https://raw.githubusercontent.com/leibinghe/GAAL-based-outlier-detection/"
     "b614cd36196c41b05e638dfc6f85f3a728a50a6e/Data/{name}"
 )
-LABELS = ("nor", "out")
-SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces"}  # of files in other formats
-LABEL_COLUMNS = ("y", "label", "outlier", "is_outlier", "anomaly", "is_anomaly", "class", "target")
-PARQUET_BLOCK = 2**16  # rows read at a time
-PROTOCOL = """\
-Protocol
---------
-GAAL is unsupervised: a detector is trained on all rows, outliers among them, and scored on the
-same rows. The labels are only monitored, as ROC AUC; nothing is learned from them.
-
-Reference
----------
-Liu et al., "Generative Adversarial Active Learning for Unsupervised Outlier Detection",
-IEEE TKDE 2019, arXiv:1809.10816.
-"""
 
 
 @dataclass(frozen=True)
@@ -159,108 +146,18 @@ def load_dataset(
         raise ValueError(f"name={name!r} is no data set; expected one of {', '.join(PUBLISHED)}.")
     name = names[name.casefold()]
 
-    # An empty GAAL_DATA_HOME counts as unset: it would mean the working directory.
-    folders = [f for f in (data_home, os.environ.get("GAAL_DATA_HOME")) if f]
-    candidates = [Path(os.path.expanduser(folder)) / name for folder in folders]
-    path = next((path for path in candidates if path.is_file()), None)
-    if path is not None:
-        bunch = _load_published(name, path, source=f"the published file {path}")
-    elif name == "WDBC":
+    file = downloads.PublishedFile(
+        name,
+        name,
+        DATA_URL.format(name=name),
+        PUBLISHED[name].sha256,
+        functools.partial(_read_published, name),
+    )
+    bunch = file.find(data_home)
+    if bunch is None and name == "WDBC":
         bunch = _rebuild_wdbc()
-    else:
-        bunch = _load_cached(name, candidates, download)
-    return (bunch.data, bunch.target) if return_X_y else bunch
-
-
-def load_csv(
-    path: str | os.PathLike, *, return_X_y: bool = False
-) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load a file of the published format.
-
-    Parameters
-    ----------
-    path : path-like
-        Comma separated values without a header: an id, ``nor`` or ``out``, and one or more
-        features, which are finite numbers. Values may be quoted, empty lines are skipped.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` alone.
-
-    Returns
-    -------
-    Bunch or tuple of (ndarray, ndarray)
-        As from :func:`load_dataset`. ``ids`` are int64 where all of them are whole numbers,
-        and text otherwise.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If the file holds fewer than two rows, rows of different lengths, another label, or
-        features that are text, missing, NaN or infinite. The file and the line are named.
-    """
-    path = Path(os.path.expanduser(path))
-    with _open(path) as file:
-        ids, target, data = _parse(file, path)
-    bunch = _bunch(path.name, ids, target, data, source=f"the file {path}", filename=path)
-    return (bunch.data, bunch.target) if return_X_y else bunch
-
-
-def load_table(
-    path: str | os.PathLike, *, return_X_y: bool = False
-) -> Bunch | tuple[np.ndarray, np.ndarray | None]:
-    """Load a table from a file of any of the kinds that are told apart by their first bytes.
-
-    Parameters
-    ----------
-    path : path-like
-        - Text of the published format, see :func:`load_csv`.
-        - A numpy archive (.npz) with ``X`` of shape (n, d), and ``y`` of shape (n,) or none, as
-          ADBench lays out its data sets.
-        - A numpy array (.npy) of shape (n, d), without labels unless the file is named ``X``
-          and something and one named ``y`` and the same lies beside it; or a record array.
-        - A Parquet file.
-
-        In records and Parquet files the column that is called y, label, outlier, is_outlier,
-        anomaly, is_anomaly, class or target (in whatever case) holds the labels, the column id
-        the ids, and all others are features.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` alone.
-
-    Returns
-    -------
-    Bunch or tuple of (ndarray, ndarray or None)
-        As from :func:`load_dataset`. ``target`` is None where there are no labels, or none
-        that tell outliers from inliers, see :func:`gaal.labels.read_labels`; ``frame`` then
-        has no column label. ``labels_from`` tells where the labels stood, None for none.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ImportError
-        If it is a Parquet file and pyarrow is not installed.
-    ValueError
-        If the file is of another kind, which is named with what reads it, or what it holds is
-        no table of finite numbers. Nothing is unpickled.
-
-    Warns
-    -----
-    UserWarning
-        If there are labels that do not tell outliers from inliers.
-    """
-    path = Path(os.path.expanduser(path))
-    with _open(path) as file:
-        head = file.read(6)
-    if head.startswith(b"\x93NUMPY"):
-        bunch = _load_npy(path)
-    elif head.startswith(b"PAR1"):
-        bunch = _load_parquet(path)
-    elif head.startswith(b"PK") and "npz" in (looks_like(path) or ("",))[0]:
-        bunch = _load_npz(path)
-    else:
-        bunch = load_csv(path)
-        bunch.labels_from = "column 2"
+    elif bunch is None:
+        bunch = file.fetch(data_home, download)
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
@@ -309,7 +206,7 @@ def make_onecluster(
     inliers = sample(n_samples - n_outliers, lambda n: rng.normal(0.5, 0.0505, (n, 2)), 0, 0.17)
     outliers = sample(n_outliers, lambda n: rng.uniform(0, 1, (n, 2)), 0.19, 0.57)
     target = np.repeat([0, 1], [len(inliers), len(outliers)])
-    return _bunch(
+    return make_bunch(
         "onecluster, synthetic",
         np.arange(1, n_samples + 1),
         target,
@@ -327,43 +224,6 @@ def _check_count(name: str, value: int, low: int, high: int | None) -> None:
         raise ValueError(f"{name}={value}; expected {limits}.")
 
 
-def _bunch(
-    name: str,
-    ids: np.ndarray,
-    target: np.ndarray | None,
-    data: np.ndarray,
-    *,
-    source: str,
-    filename: Path | None = None,
-    feature_names: Sequence[str] | None = None,
-    note: str = "",
-) -> Bunch:
-    n, n_features = data.shape
-    if feature_names is None:
-        feature_names = [f"x{i}" for i in range(n_features)]
-    id_and_label = pd.DataFrame({"id": ids})
-    outliers = "no labels"
-    if target is not None:
-        id_and_label["label"] = np.array(LABELS, dtype=object)[target]
-        outliers = f"{target.sum()} outliers"
-    features = pd.DataFrame(data, columns=list(feature_names), copy=True)
-    description = (
-        f"{name}: {n} rows, {n_features} features, {outliers}\n\n"
-        f"Source: {source}.\n{note}\n{PROTOCOL}"
-    )
-    return Bunch(
-        data=data,
-        target=target,
-        ids=ids,
-        target_names=list(LABELS),
-        feature_names=list(feature_names),
-        frame=pd.concat([id_and_label, features], axis=1),
-        DESCR=description,
-        filename=None if filename is None else str(filename),
-        source=source,
-    )
-
-
 def _published_bunch(name: str, ids, target, data, **where) -> Bunch:
     """Make the Bunch of a published set, which is the same wherever the values came from."""
     entry = PUBLISHED[name]
@@ -373,7 +233,7 @@ def _published_bunch(name: str, ids, target, data, **where) -> Bunch:
         f" k = {entry.k} for MO-GAAL.\n"
     )
     feature_names = load_breast_cancer().feature_names.tolist() if name == "WDBC" else None
-    return _bunch(name, ids, target, data, feature_names=feature_names, note=note, **where)
+    return make_bunch(name, ids, target, data, feature_names=feature_names, note=note, **where)
 
 
 def _rebuild_wdbc() -> Bunch:
@@ -392,328 +252,15 @@ def _rebuild_wdbc() -> Bunch:
     )
 
 
-def _load_published(name: str, path: Path, source: str) -> Bunch:
+def _read_published(name: str, path: Path, source: str) -> Bunch:
     """Read a file after checking that it is the published one."""
-    with _open(path) as file:
+    with open_file(path) as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         expected = PUBLISHED[name].sha256
         if found != expected:
-            raise ValueError(
-                f"{path} is not the published {name}: its SHA-256 is {found}, expected"
-                f" {expected}. Remove it to have it downloaded, or read it by its path (load_csv,"
-                " --path)."
+            raise downloads.not_published(
+                path, name, f"its SHA-256 is {found}", expected, "load_csv"
             )
         file.seek(0)
-        ids, target, data = _parse(file, path)
+        ids, target, data = parse(file, path)
     return _published_bunch(name, ids, target, data, source=source, filename=path)
-
-
-def _load_cached(name: str, candidates: Sequence[Path], download: bool) -> Bunch:
-    cache = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")) / "gaal"
-    path = cache / name
-    url = DATA_URL.format(name=name)
-    source = f"{url}, cached as {path}"
-    if path.is_file():
-        try:
-            return _load_published(name, path, source)
-        except ValueError:
-            if not download:
-                raise
-    elif not download:
-        looked = ", ".join(str(p) for p in [*candidates, path])
-        raise FileNotFoundError(
-            f"{name} is not at hand and download=False; looked for {looked}. Get it from {url}."
-        )
-    _download(name, url, path)
-    return _load_published(name, path, source)
-
-
-def _download(name: str, url: str, path: Path) -> None:
-    """Replace ``path`` by a fresh download, once that has arrived and been checked."""
-    import keras  # takes seconds, and only a download needs it
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # get_file removes or overwrites what is at its target when it fails: give it another.
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=path.parent) as folder:
-            fresh = keras.utils.get_file(
-                name,
-                url,
-                cache_dir=folder,
-                cache_subdir="",
-                file_hash=PUBLISHED[name].sha256,
-                hash_algorithm="sha256",
-            )
-            os.replace(fresh, path)
-    except Exception as error:  # get_file raises a bare Exception
-        kept = f" {path} was left as it was." if path.exists() else ""
-        raise OSError(
-            f"Could not download the data set {name} from {url} to {path}: {error}{kept}"
-        ) from error
-
-
-def _open(path: Path) -> BinaryIO:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected a file.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}.")
-    return path.open("rb")
-
-
-def _load_npz(path: Path) -> Bunch:
-    with _numpy_file(path) as archive:
-        names = archive.files
-        found = {name: [n for n in names if n.casefold() == name.casefold()] for name in "Xy"}
-        if {"format", "shape", "data"} <= set(names):
-            raise ValueError(
-                f"{path} holds a sparse matrix of scipy; expected the arrays X and y: numpy.savez"
-                " writes X=scipy.sparse.load_npz(...).toarray()."
-            )
-        if len(found["X"]) != 1 or len(found["y"]) > 1:
-            raise ValueError(
-                f"{path} holds the arrays {', '.join(names)}; expected X, the rows, and y, their"
-                " labels, if there are any."
-            )
-        X = archive[found["X"][0]]
-        y = archive[found["y"][0]] if found["y"] else None
-    return _from_arrays(path, X, y, "y")
-
-
-def _load_npy(path: Path) -> Bunch:
-    with _numpy_file(path) as X:
-        if X.dtype.names is not None:
-            return _load_records(path, X)
-        beside = path.with_name(f"y{path.name[1:]}")
-        if path.name[0] not in "Xx" or not beside.is_file():
-            return _from_arrays(path, X, None, None)
-    with _numpy_file(beside) as y:
-        return _from_arrays(path, X, y, beside.name)
-
-
-def _load_records(path: Path, records: np.ndarray) -> Bunch:
-    names = records.dtype.names
-    if {"X", "y"} == set(names):  # rows and labels in one array
-        return _from_arrays(path, records["X"], records["y"], "y")
-    label, id_ = _special_columns(path, names)
-    features = [name for name in names if name not in (label, id_)]
-    for name in features:
-        if records.dtype[name].kind not in "biuf":
-            raise ValueError(
-                f"{path}: the column {name!r} holds {records.dtype[name]}; expected numbers."
-            )
-    X = np.column_stack([np.empty((len(records), 0)), *(records[name] for name in features)])
-    y = None if label is None else records[label]
-    label = None if label is None else f"column {label!r}"
-    return _from_arrays(path, X, y, label, features, None if id_ is None else records[id_])
-
-
-def _load_parquet(path: Path) -> Bunch:
-    from gaal_alocc import rows
-
-    names = []
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        pass  # open_parquet tells what to install
-    else:
-        with contextlib.suppress(ValueError):  # which open_parquet tells with the file's name
-            names = pq.read_schema(path).names
-    label, id_ = _special_columns(path, names)
-    special = [name for name in (label, id_) if name is not None]
-    table = rows.open_parquet([path], leave_out=special)
-    X = pd.concat(table.blocks(PARQUET_BLOCK))
-    others = pd.read_parquet(path, columns=special).reset_index()
-    y = None if label is None else others[label]
-    label = None if label is None else f"column {label!r}"
-    ids = None if id_ is None else others[id_].to_numpy()
-    return _from_arrays(path, X.to_numpy(), y, label, list(X.columns), ids)
-
-
-def _special_columns(path: Path, names: Sequence[str]) -> tuple[str | None, str | None]:
-    """Find the column of labels, and that of ids."""
-    labels = [name for name in names if name.casefold() in LABEL_COLUMNS]
-    ids = [name for name in names if name.casefold() == "id"]
-    if len(labels) > 1 or len(ids) > 1:
-        raise ValueError(
-            f"{path}: the columns {', '.join(map(repr, labels if len(labels) > 1 else ids))} may"
-            " each be that of the labels or ids; expected one of them."
-        )
-    return (labels or [None])[0], (ids or [None])[0]
-
-
-@contextlib.contextmanager
-def _numpy_file(path: Path) -> Iterator:
-    """Open a file of numpy, and name it where it does not hold what it says."""
-    try:
-        opened = np.load(path, allow_pickle=False)
-        with opened if hasattr(opened, "close") else contextlib.nullcontext(opened) as content:
-            yield content
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-        if str(path) in str(error):
-            raise
-        if "allow_pickle" in str(error):
-            error = "it holds Python objects, which are not unpickled; expected numbers"
-        raise ValueError(f"{path} cannot be read: {error}.") from None
-
-
-def _from_arrays(
-    path: Path,
-    X: np.ndarray,
-    y,
-    labels_from: str | None,
-    names: Sequence[str] | None = None,
-    ids: np.ndarray | None = None,
-) -> Bunch:
-    """Check rows and labels, and make a Bunch of them."""
-    if X.ndim != 2:
-        raise ValueError(f"{path}: X has the shape {X.shape}; expected rows and columns.")
-    if X.dtype.kind not in "biuf":
-        raise ValueError(f"{path}: X holds {X.dtype}; expected numbers.")
-    if len(X) < 2 or X.shape[1] < 1:
-        raise ValueError(
-            f"{path}: X has {len(X)} rows and {X.shape[1]} features; expected at least two rows"
-            " and one feature."
-        )
-    data = np.ascontiguousarray(X, np.float64)
-    bad = np.argwhere(~np.isfinite(data))
-    if len(bad):
-        row, column = bad[0]
-        what = "NaN" if np.isnan(data[row, column]) else "infinity"
-        where = f"column {names[column]!r}" if names else f"column {column}"
-        raise ValueError(
-            f"{path}: X holds {what} in row {row}, {where} (counted from 0);"
-            " expected finite numbers."
-        )
-    target = None
-    if y is None:
-        labels_from = None
-    else:
-        if np.shape(y) not in {(len(X),), (len(X), 1)}:
-            raise ValueError(
-                f"{path}: {labels_from} has the shape {np.shape(y)}; expected {len(X)} labels, as"
-                " many as rows."
-            )
-        is_outlier, problem, _ = read_labels(y, str(labels_from))
-        if problem:
-            warnings.warn(
-                f"{path}: {problem}"
-                + (" There is no AUC until the file has them." if is_outlier is None else ""),
-                stacklevel=4,
-            )
-        if is_outlier is None:
-            labels_from = None
-        else:
-            target = is_outlier.astype(np.int64)
-    bunch = _bunch(
-        path.name,
-        np.arange(len(X)) if ids is None else np.asarray(ids),
-        target,
-        data,
-        source=f"the file {path}",
-        filename=path,
-        feature_names=names,
-    )
-    bunch.labels_from = labels_from
-    return bunch
-
-
-def _parse(file: BinaryIO, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read ids, target and data of the published format.
-
-    pandas reads fast but does not say where a bad value stands: only when something is wrong
-    is the file read once more, row by row.
-    """
-    try:
-        table = pd.read_csv(
-            file,
-            header=None,
-            dtype={0: str, 1: str},
-            na_filter=False,
-            skipinitialspace=True,
-            low_memory=False,
-        )
-        labels = table.pop(1).str.strip()
-        ids = table.pop(0)
-        numeric = table.shape[1] > 0 and all(dtype.kind in "iuf" for dtype in table.dtypes)
-        good = numeric and len(table) >= 2 and labels.isin(LABELS).all()
-        data = table.to_numpy(np.float64) if good else np.empty(0)
-        good = good and bool(np.isfinite(data).all())
-    except (ValueError, KeyError) as error:
-        raise _what_is_wrong(file, path) from error
-    if not good:
-        raise _what_is_wrong(file, path)
-    try:
-        ids = ids.astype(np.int64).to_numpy()
-    except (ValueError, OverflowError):
-        ids = ids.to_numpy(object)
-    target = (labels == "out").to_numpy(np.int64)
-    return ids, target, np.ascontiguousarray(data)
-
-
-def _what_is_wrong(file: BinaryIO, path: Path) -> ValueError:
-    """Find the first line that is not of the published format."""
-    kind = looks_like(path)
-    if kind is not None:
-        return _of_another_kind(path, *kind)
-    file.seek(0)
-    lines = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    reader = csv.reader(lines, skipinitialspace=True, strict=True)
-    expected = "expected an id, 'nor' or 'out' and one or more features, separated by commas"
-    n_rows = width = 0
-    try:
-        for row in reader:
-            if not row or (len(row) == 1 and not row[0].strip()):
-                continue
-            where = f"{path}, line {reader.line_num}"
-            n_rows += 1
-            if len(row) < 3:
-                other = next((c for c in SEPARATORS if c in "".join(row)), None)
-                found = f" (separated by {SEPARATORS[other]}?)" if other else ""
-                return ValueError(f"{where}: {len(row)} value(s){found}; {expected}.")
-            width = width or len(row)
-            if len(row) != width:
-                return ValueError(
-                    f"{where}: {len(row)} value(s); expected {width}, as in the first row."
-                )
-            if row[1].strip() not in LABELS:
-                header = " (the format has no header)" if n_rows == 1 else ""
-                header += "; a table with another layout is taken as Parquet, or .npz with X and y"
-                return ValueError(
-                    f"{where}: the label is {row[1]!r}; expected 'nor' or 'out'{header}."
-                )
-            for i, value in enumerate(row[2:], 3):
-                if not _is_finite_number(value):
-                    return ValueError(
-                        f"{where}: column {i} holds {value!r}; expected a finite number."
-                    )
-    except (UnicodeDecodeError, csv.Error) as error:
-        return ValueError(f"{path}, after line {reader.line_num}: {error}; {expected}.")
-    finally:
-        lines.detach()  # or it would close the file
-    if n_rows == 0:
-        return ValueError(f"{path} is empty; {expected}.")
-    if n_rows == 1:
-        return ValueError(f"{path} holds only one row; expected at least two.")
-    return ValueError(f"{path} cannot be read as numbers; {expected}.")
-
-
-def _of_another_kind(path: Path, what: str, how: str) -> ValueError:
-    text = f"{path} looks like {what}"
-    if what.endswith((".npy)", ".npz)")) or "Parquet" in what:
-        return ValueError(f"{text}; expected text. gaal.datasets.load_table takes it.")
-    if how.endswith(" reads"):
-        return ValueError(
-            f"{text}, which {how}. Write its rows and labels by"
-            " numpy.savez('data.npz', X=..., y=...), and give that."
-        )
-    remedy = f", which {how}: give what comes of it" if how else ""
-    return ValueError(
-        f"{text}{remedy}; expected a table: text of the published format, .npz, .npy or Parquet."
-    )
-
-
-def _is_finite_number(text: str) -> bool:
-    try:
-        return "_" not in text and math.isfinite(float(text))
-    except ValueError:
-        return False

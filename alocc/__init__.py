@@ -9,8 +9,8 @@ from typing import Any
 
 from gaal_alocc import preconditions
 
-_EXPORTS = {"ALOCC": "alocc.detector"}
-__all__ = ["ALOCC"]
+_EXPORTS = {"ALOCC": "alocc.detector", "ALOCCEnsemble": "alocc.ensemble"}
+__all__ = ["ALOCC", "ALOCCEnsemble"]
 
 
 def __getattr__(name: str) -> Any:

@@ -276,8 +276,9 @@ def _add_reading(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--white",
         type=float,
-        help="which value is white in image files of more than 8 bits; by default 1 for floats,"
-        " for whole numbers 255, 4095 or 65535, the least that is enough",
+        help="which value is white in images; by default 255 in files of 8 bits and in uint8, 1 for"
+        " floats, for other files 255, 4095 or the most that they can hold, the least that is"
+        " enough; above 255 it is for files of more than 8 bits",
     )
     command.add_argument(
         "--background",
@@ -535,7 +536,7 @@ def _check_size(args: argparse.Namespace) -> tuple[int, int] | None:
 
 
 def _load(args: argparse.Namespace, size: tuple[int, int] | None, channels: int | None) -> Bunch:
-    from alocc.datasets import load_images
+    from alocc.datasets import load_images, to_unit
 
     with starting_tensorflow():
         images = load_images(
@@ -546,10 +547,9 @@ def _load(args: argparse.Namespace, size: tuple[int, int] | None, channels: int 
             white=args.white,
             background=args.background,
         )
-    if images.name in ("mnist", "digits"):
-        images.update(files=None, test_files=None)
-        if channels == 3:
-            raise UserError(f"{images.name} is grey, but three channels are asked for.")
+    if args.white is not None:  # floats, of which dark ones are not taken for another white's
+        images.data = to_unit(images.data)
+        images.test_data = None if images.test_data is None else to_unit(images.test_data)
     return images
 
 
@@ -621,7 +621,7 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
 
     import numpy as np
 
-    from alocc.datasets import load_image_folder, resize_images
+    from alocc.datasets import load_image_folder, resize_images, to_unit
     from gaal_alocc.file_kinds import instead
 
     path = Path(args.input)
@@ -636,7 +636,9 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
             white=args.white,
             background=args.background,
         )
-        return images.data, images.files
+        return images.data if args.white is None else to_unit(images.data), images.files
+    if args.background is not None:
+        raise UserError(f"--background {args.background}: {path} holds arrays, not image files.")
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -657,6 +659,8 @@ def _read_input(args: argparse.Namespace, detector: ALOCC) -> tuple[np.ndarray, 
         unknown = "pickle" in str(error) and "Object arrays" not in str(error)
         found = (instead(path) or ": it holds no array") if unknown else f": {error}"
         raise UserError(f"{path} is not a readable npy or npz file{found}.") from error
+    if args.white is not None:
+        X = to_unit(X, white=args.white)
     if X.ndim in (3, 4) and X.shape[1:3] != (height, width):
         shape = X.shape
         X = resize_images(X, height, width)

@@ -20,6 +20,7 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from alocc.images import (
+    DIM,
     check_channels_last,
     check_options,
     check_pair,
@@ -109,15 +110,21 @@ def load_mnist(path: str | Path | None = None, download: bool = True) -> Bunch:
             arrays, source = _read_npz(path / "mnist.npz"), str(path / "mnist.npz")
         else:
             arrays, source = _read_idx_folder(path), f"{path} (IDX files)"
+    return _as_bunch(arrays, "mnist", source, "MNIST, ", " of handwritten digits")
+
+
+def _as_bunch(
+    arrays: dict[str, np.ndarray], name: str, source: str, what: str = "", of: str = ""
+) -> Bunch:
     _check_mnist(arrays, source)
     return Bunch(
         data=arrays["x_train"],
         target=arrays["y_train"],
         test_data=arrays["x_test"],
         test_target=arrays["y_test"],
-        name="mnist",
-        DESCR=f"MNIST, {len(arrays['x_train'])} training and {len(arrays['x_test'])} test"
-        f" images of handwritten digits, from {source}",
+        name=name,
+        DESCR=f"{what}{len(arrays['x_train'])} training and {len(arrays['x_test'])} test"
+        f" images{of}, from {source}",
     )
 
 
@@ -161,15 +168,20 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 def _read_idx_folder(folder: Path) -> dict[str, np.ndarray]:
     arrays = {}
     for key, name in _IDX_NAMES.items():
-        spellings = (name, name.replace("-idx", ".idx"))
-        candidates = [folder / (s + end) for s in spellings for end in ("", ".gz")]
-        found = next((file for file in candidates if file.is_file()), None)
+        found = _idx_file(folder, name)
         if found is None:
             raise FileNotFoundError(
                 f"{folder} holds neither mnist.npz nor the IDX file {name} (or {name}.gz)."
             )
         arrays[key] = read_idx(found)
     return arrays
+
+
+def _idx_file(folder: Path, name: str) -> Path | None:
+    """Find an IDX file by its published name, spelt with a dot or not, gzipped or not."""
+    spellings = (name, name.replace("-idx", ".idx"))
+    candidates = [folder / (s + end) for s in spellings for end in ("", ".gz")]
+    return next((file for file in candidates if file.is_file()), None)
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -278,7 +290,8 @@ def load_images(
     Parameters
     ----------
     dataset : {"mnist", "digits"} or path, default="mnist"
-        A name, or a folder of images for :func:`load_image_folder`. A folder with the
+        A name; or a folder that holds IDX files of the names of MNIST's, as Fashion-MNIST does;
+        or a folder of images for :func:`load_image_folder`. A folder with the
         subfolders train and test gives the two parts, read as one set; what else lies in it,
         as the ground_truth of MVTec AD, is passed over.
     path : str or Path, optional
@@ -289,22 +302,25 @@ def load_images(
     channels : {1, 3}, optional
         What a folder's images are turned into. By default grey if all that are trained on
         are, else colour.
-    white, background : optional
-        How a folder's files are read, see :func:`load_image_folder`.
+    white : float, optional
+        What is white, see :func:`load_image_folder`.
+    background : int, optional
+        What shows through transparent images of a folder, see :func:`load_image_folder`.
     download : bool, default=True
         Whether MNIST may be downloaded.
 
     Returns
     -------
     Bunch
-        data, target, test_data, test_target (None where there is no such part), name, DESCR;
-        from a folder files and test_files as well.
+        data, target, test_data, test_target, files, test_files (None where there is no such
+        part, or no file an image), name, DESCR.
 
     Warns
     -----
     UserWarning
         When digits take MNIST's place.
     """
+    options = check_options(size, channels, white, background)
     if dataset == "mnist":
         try:
             images = load_mnist(path, download)
@@ -319,14 +335,19 @@ def load_images(
     elif dataset == "digits":
         images = load_digits_28()
     else:
-        return _load_parts(
-            Path(os.path.expanduser(dataset if path is None else path)),
-            check_options(size, channels, white, background),
-        )
-    if size is not None and images.data.shape[1:3] != tuple(size):
-        images.data = resize_images(images.data, *size)
-        images.test_data = resize_images(images.test_data, *size)
-        images.DESCR += f", resized to {size[0]} x {size[1]}"
+        folder = Path(os.path.expanduser(dataset if path is None else path))
+        if _idx_file(folder, _IDX_NAMES["x_train"]) is None:
+            return _load_parts(folder, options)
+        images = _as_bunch(_read_idx_folder(folder), str(folder), f"{folder} (IDX files)")
+    if channels == 3:
+        raise ValueError(f"{images.name} is grey, but three channels are asked for.")
+    for part in ("data", "test_data"):
+        if white is not None and white < 255:
+            images[part] = np.rint(to_unit(images[part], white=white) * 255).astype(np.uint8)
+        if size is not None and images[part].shape[1:3] != options["size"]:
+            images[part] = resize_images(images[part], *options["size"])
+            images.DESCR += f", resized to {size[0]} x {size[1]}" if part == "data" else ""
+    images.update(files=None, test_files=None)
     return images
 
 
@@ -394,7 +415,8 @@ def load_image_folder(
     ====================================  =================================================
 
     A transparent colour of a 1, L, P or RGB image counts as its alpha. 16-bit PNGs and TIFFs
-    in colour are read by their upper 8 bits, and refused where these hold next to nothing.
+    in colour are read by their upper 8 bits, and refused where these hold next to nothing. Of
+    8 bits are all but those of the last two rows; a ``white`` up to 255 is theirs as well.
 
     Parameters
     ----------
@@ -407,11 +429,12 @@ def load_image_folder(
     channels : {1, 3}, optional
         1 turns images grey, 3 into colour. By default grey if all images are, else colour.
     white : float, optional
-        What is white in files of more than 8 bits a pixel, of 0 for black; above 0. By default
-        1 for floats, and for whole numbers the most that 8, 12 or 16 bits hold,
-        whichever of them first holds every such pixel of the set, with a warning unless they
-        are 16. Images to be compared, as those to train on and those to score, should be
-        given the same.
+        What is white, of 0 for black; above 0. By default 255 in files of 8 bits a pixel, with
+        a warning where all of the set are below 128, and 1 for floats; for other whole numbers
+        the most that 8, 12 or 16 bits hold, or all bits of the file less a sign, whichever of
+        them first holds every such pixel of the set, with a warning unless they are the
+        file's. Above 255 it is for files of more than 8 bits alone. Images to be compared, as
+        those to train on and those to score, should be given the same.
     background : int in 0..255, optional
         The grey that shows through transparency. By default 255, white; and black, with a
         warning, for an image that could not be told from white.
@@ -436,7 +459,7 @@ def load_image_folder(
     UserWarning
         Naming the files of which only the first page or frame, or not every channel, is read;
         that are laid on black, or are transparent all over; whose ``white`` is taken from
-        their pixels, or leaves them black; whose EXIF data are broken.
+        their pixels, or leaves them dark; whose EXIF data are broken.
     """
     options = check_options(size, channels, white, background)
     folder = Path(os.path.expanduser(folder))
@@ -541,45 +564,80 @@ def _size_text(image: np.ndarray) -> str:
 # Pixels
 
 
-def to_unit(X: np.ndarray, first: int = 0) -> np.ndarray:
+def to_unit(X: np.ndarray, first: int = 0, *, white: float | None = None) -> np.ndarray:
     """Bring pixels to float32 in [0, 1].
 
     Parameters
     ----------
     X : array
-        uint8 in 0..255, which is divided by 255, or float in [0, 1].
+        uint8 in 0..255, which is divided by 255, float in [0, 1], or bool; or any numbers with
+        their ``white``.
     first : int, default=0
         What the error calls X[0], for a part of a larger array.
+    white : float, optional
+        What is white in X, of 0 for black; above 0. By default 255 in uint8 and 1 in floats.
 
     Returns
     -------
     ndarray of float32
-        A copy unless X is float32 already.
+        A copy unless X is float32 already and has no ``white``.
 
     Raises
     ------
     ValueError
-        If X is neither, holds NaN, or a value outside [0, 1] as float32; with its place.
+        If X is of whole numbers other than uint8 and has no ``white``, of what is no numbers,
+        holds NaN, or a value below black or above white as float32; with its place.
     """
     X = np.asarray(X)
-    if X.dtype == np.uint8:
-        X = X.astype(np.float32)
-        X /= 255
-        return X
-    if X.dtype.kind != "f":
+    if white is not None and not 0 < white < np.inf:
+        raise ValueError(f"white={white!r}, expected a number above 0, or None.")
+    if X.dtype.kind not in "bfiu":
         raise ValueError(f"X is {X.dtype}, expected uint8, or float in [0, 1].")
+    if white is None and X.dtype.kind in "iu" and X.dtype != np.uint8:
+        raise ValueError(
+            f"X is {X.dtype}, expected uint8, or float in [0, 1]: of other whole numbers it is not"
+            " known which is white. alocc.datasets.to_unit(X, white=255), or 4095, 65535 or what"
+            " is white in X, gives such floats."
+        )
     with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
         unit = X.astype(np.float32, copy=False)
+    if X.dtype == np.uint8 and white is None:
+        unit /= 255
+        return unit
+    if white is not None:
+        unit = np.divide(unit, np.float32(white), out=None if unit is X else unit)
     if unit.size and not (np.min(unit) >= 0 and np.max(unit) <= 1):  # NaN fails both
         place = np.argwhere(~((unit >= 0) & (unit <= 1)))[0]
         bad = X[tuple(place)]
         found = f"values from {np.nanmin(X)} to {np.nanmax(X)}" if bad == bad else "NaN"
         place[0] += first
+        expected = "[0, 1], or uint8" if white is None else f"[0, {white:g}], its white"
         raise ValueError(
-            f"X holds {found}, expected pixels in [0, 1], or uint8. The first other one is"
-            f" {bad}, X[{', '.join(map(str, place))}]."
+            f"X holds {found}, expected pixels in {expected}. The first other one is {bad},"
+            f" X[{', '.join(map(str, place))}]."
         )
     return unit
+
+
+def check_white(X: np.ndarray) -> None:
+    """Refuse bytes that are all dark, as images to train on: 255 may not be their white.
+
+    Parameters
+    ----------
+    X : array
+        Any images. Nothing is said of those that are all 0.
+
+    Raises
+    ------
+    ValueError
+        If X is uint8 and holds more than 0, but nothing from 128 up.
+    """
+    if X.dtype == np.uint8 and 0 < (high := X.max(initial=0)) < DIM:
+        raise ValueError(
+            f"X is uint8, of which 255 is white, but holds nothing above {high}. Say what is white"
+            f" in it: alocc.datasets.to_unit(X, white={high}), or white=255 if it is that dark, for"
+            " these images and those to be scored; in the shell --white."
+        )
 
 
 def add_noise(

@@ -26,7 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from alocc import keras2, networks, tensorflow1, training
-from alocc.datasets import add_noise, to_unit
+from alocc.datasets import add_noise, check_white, to_unit
 from alocc.images import check_channels_last
 from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list
@@ -59,6 +59,7 @@ DEFAULTS = {  # what "auto" means
     },
 }
 MODELS = {"R": "generator_", "D": "discriminator_"}
+ALL_BUT_BLACK = 16  # of uint8: what is scored, and as dark, may be of another scale
 FEW_UPDATES = 100  # in fewer the reconstruction error has hardly become a score
 
 
@@ -97,6 +98,14 @@ def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
 
 def _pixels(X: np.ndarray, dtype: str, first: int = 0) -> np.ndarray:
     """X in [0, 1]; first is what an error calls X[0]."""
+    if X.dtype == np.uint8 and 0 < (high := X.max(initial=0)) <= ALL_BUT_BLACK:
+        warnings.warn(
+            f"X is uint8, of which 255 is white, but holds nothing above {high} from X[{first}] to"
+            f" X[{first + len(X) - 1}], which is all but black. If another value is white, give"
+            f" alocc.datasets.to_unit(X, white={high}), in the shell --white.",
+            UserWarning,
+            stacklevel=4,
+        )
     return to_unit(X, first).astype(dtype, copy=False)
 
 
@@ -323,7 +332,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, height, width) or (n, height, width, channels), or dataset
-            Images, uint8 in 0..255 or float in [0, 1], from 16 x 16, grey or in colour; or a
+            Images, uint8 in 0..255 or float in [0, 1] (others by
+            :func:`alocc.datasets.to_unit`), from 16 x 16, grey or in colour; or a
             tf.data.Dataset of batches of them. They are read once. Training holds them and
             their noisy copies as float32 (a memory map of float32 stays where it is), as the
             noise is made once before it.
@@ -358,7 +368,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ValueError
             If X has another rank, images of different sizes, smaller than 16 x 16 or with
             other than 1 or 3 channels, fewer of them than a batch, pixels outside of [0, 1],
-            NaN, or another type than uint8 and float; if the replicas cannot share a batch, or
+            NaN, or another type than uint8, float and bool, or is uint8 with nothing from 128
+            up, whose white may be another than 255; if the replicas cannot share a batch, or
             ``strategy`` is one that cannot train, or cannot with a checkpoint_dir. If the
             snapshot to resume is of other data, parameters or versions, the message naming
             every difference, or the weights of one of its epochs are damaged or missing.
@@ -384,6 +395,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         X = _check_images(X)
         image_shape = X.shape[1:]
         networks.check_image_shape(image_shape)
+        check_white(X)
         if len(X) < self.batch_size:
             raise ValueError(
                 f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
@@ -702,6 +714,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ValueError
             If there is no such score, for images of another shape or other pixels than those
             :meth:`fit` takes, or for fewer than ``batch_size`` with statistics="batch".
+
+        Warns
+        -----
+        UserWarning
+            If X is uint8 and some of it, scored at a time, is all but black: its white may be
+            another than 255.
         """
         check_is_fitted(self)
         score = self.score if score is None else score

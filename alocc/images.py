@@ -8,6 +8,7 @@ and takes the first page of many, all without a word.
 from __future__ import annotations
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +21,21 @@ from gaal_alocc.file_kinds import instead
 if TYPE_CHECKING:
     from PIL import Image
 
-BITS = (8, 12, 16)  # a pixel, of what is kept in files of 16
+# Pillow's modes, by what is made of them; those that are in neither are colour.
+GREY = ("1", "L", "LA", "La")
+PALETTE = ("P", "PA")
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+OF_16_BITS = (";16B", ";16L", ";16N")  # ends of raw modes; BGR;16 has that many in all
+BITS = (8, 12, 16)  # a pixel, of what is kept in files of more
+DIM = 128  # bytes that are all below may have another white than 255
+FEW = 16 * 16  # pixels, of which that cannot be told
 FAINT = 16  # grey levels of 255: differences below are hardly seen
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of more than 4 GB
 TIFF_PHOTOMETRIC, TIFF_SAMPLES, TIFF_SAMPLE_FORMAT, TIFF_BITS = 262, 277, 339, 258
+TIFF_COMPRESSION = 259
 SIGNED = 2  # of TIFF_SAMPLE_FORMAT
+SAMPLE_FORMATS = {1: "unsigned numbers", SIGNED: "signed numbers", 3: "floats"}
+SAMPLE_FORMATS |= {4: "undefined values", 5: "complex whole numbers", 6: "complex floats"}
 
 
 @dataclasses.dataclass
@@ -35,6 +47,7 @@ class _File:
     low: float = 0
     high: float = 255
     white: float | None = 255  # None where the file does not tell
+    bits: int = 8  # the most that its kind of numbers can hold, less a sign
     upper_bytes: int | None = None  # of 16 bits a channel Pillow gives these: the highest
     notes: tuple[str, ...] = ()
 
@@ -61,8 +74,9 @@ def read_images(
     list of ndarray of uint8, each (height, width, channels)
         With 1 channel or 3, grey images with 1 unless ``channels`` is 3.
     """
-    files = [_read(path, size, channels, background) for path in paths]
+    files = [_read(path, size, channels, white, background) for path in paths]
     _find_white(files, white)
+    _check_bytes(files, white)
     _check_upper_bytes(files, white)
     notes: dict[str, list[Path]] = {}
     for file in files:
@@ -107,7 +121,11 @@ def to_channels(image: np.ndarray, channels: int | None) -> np.ndarray:
 
 
 def _read(
-    path: Path, size: tuple[int, int] | None, channels: int | None, background: int | None
+    path: Path,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    white: float | None,
+    background: int | None,
 ) -> _File:
     from PIL import Image, UnidentifiedImageError
 
@@ -117,10 +135,21 @@ def _read(
         with open(path, "rb") as opened, Image.open(opened) as image:
             file = _decode(path, image, background)
     except Exception as error:  # a broken file leads Pillow to many others than OSError
+        if isinstance(error, UnidentifiedImageError | KeyError) and (found := _tiff_kind(path)):
+            raise ValueError(
+                f"{path} is not a readable image: it is a TIFF of {found}, which Pillow does not"
+                " open. tifffile.imread reads most such files; write them anew with 8 bits a"
+                " channel, or in grey with unsigned 16 bits or floats of 32."
+            ) from error
         found = instead(path)
         if isinstance(error, UnidentifiedImageError) and found and "image" not in found:
             raise ValueError(f"{path} is not a readable image{found}.") from error
         raise ValueError(f"{path} is not a readable image: {error}") from error
+    if file.pixels.dtype == np.uint8 and file.upper_bytes is None:
+        file.high = int(file.pixels.max())
+        if white is not None and white < 255:  # else it speaks of the files of more bits
+            _check_high(file, white)
+            file.pixels = np.rint(file.pixels * (255 / white)).astype(np.uint8)
     file.pixels = to_channels(file.pixels, channels)
     if size is not None:
         file.pixels = resize_images(file.pixels[None], *size)[0]
@@ -141,18 +170,41 @@ def _decode(path: Path, image: Image.Image, background: int | None) -> _File:
     if image.mode == "RGBX" or tags.get(TIFF_SAMPLES, 1) > len(image.getbands()):
         notes.append("holds more channels than are read, the first three or the first.")
 
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _decode_deep(path, image, white, tags.get(TIFF_PHOTOMETRIC) == 0, tuple(notes))
+    if image.mode in DEEP:
+        return _decode_deep(path, image, white, tags, tuple(notes))
     if image.mode == "L" and SIGNED in np.atleast_1d(tags.get(TIFF_SAMPLE_FORMAT, 1)):
         raise ValueError("its pixels are signed bytes; expected 0 to 255.")
     upper_bytes = None
-    if ";16" in raw_mode:  # of several channels, as one alone is not of bytes
+    if raw_mode.endswith(OF_16_BITS):  # of several channels, as one alone is not of bytes
         if "transparency" in image.info:
             raise ValueError("it has 16 bits a channel and a transparent colour; save it as RGBA.")
         extrema = zip(image.getbands(), image.getextrema())
         upper_bytes = max(high for band, (_, high) in extrema if band not in "Aa")
     pixels, more = _flatten(image, raw_mode, background)
     return _File(path, pixels, upper_bytes=upper_bytes, notes=(*notes, *more))
+
+
+def _tiff_kind(path: Path) -> str:
+    """Tell what pixels a TIFF holds, by its tags; empty for other files and broken ones."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+            if not head.startswith(TIFF):
+                return ""
+            tags = ImageFileDirectory_v2(head if 43 in head[2:4] else head[:8])
+            file.seek(tags.next)
+            tags.load(file)
+        bits, kinds = (np.atleast_1d(tags.get(t, 1)) for t in (TIFF_BITS, TIFF_SAMPLE_FORMAT))
+        return (
+            f"{SAMPLE_FORMATS[int(kinds[0])]} of {' and '.join(map(str, np.unique(bits)))} bits"
+            f" (BitsPerSample {bits.tolist()}, SampleFormat {kinds.tolist()}, SamplesPerPixel"
+            f" {tags.get(TIFF_SAMPLES, 1)}, PhotometricInterpretation {tags[TIFF_PHOTOMETRIC]},"
+            f" Compression {tags.get(TIFF_COMPRESSION, 1)})"
+        )
+    except Exception:  # as many kinds as there are broken files
+        return ""
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -188,22 +240,29 @@ def _decode_deep(
     path: Path,
     image: Image.Image,
     white: float | None,
-    white_is_0: bool,
+    tags: Mapping[int, object],
     notes: tuple[str, ...],
 ) -> _File:
     """Pixels that are no bytes: whole numbers, of which the white is to be found, or floats."""
     if "transparency" in image.info:
         raise ValueError("it has more than 8 bits a pixel and a transparent grey; save it as RGBA.")
-    values = np.asarray(image).astype(np.float64)
+    values = np.asarray(image)
+    (bits, *_), (kind, *_) = (
+        np.atleast_1d(tags.get(tag, default))
+        for tag, default in ((TIFF_BITS, 16), (TIFF_SAMPLE_FORMAT, 1))
+    )
+    if image.mode == "I" and (bits, kind) == (32, 1):  # of which Pillow makes signed numbers
+        values = values.view(np.uint32)
+    values = values.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("it holds pixels that are NaN or infinite.")
-    if white_is_0:
+    if tags.get(TIFF_PHOTOMETRIC) == 0:  # white is
         if image.mode == "F":
             raise ValueError("it is of floats whose white is 0; expected black to be 0.")
         values = 65535 - values
     low, high = float(values.min()), float(values.max())
     pixels = values[:, :, None].astype(np.float32)
-    return _File(path, pixels, low, high, white, notes=notes)
+    return _File(path, pixels, low, high, white, int(bits) - (kind == SIGNED), notes=notes)
 
 
 def _flatten(
@@ -219,8 +278,8 @@ def _flatten(
     if "transparency" in image.info or image.getbands()[-1] in "Aa":
         image, notes = _lay_on(image.convert("RGBA"), background)
     pixels = np.asarray(image.convert("RGB"))  # LAB and others lead to grey by way of colours
-    grey = mode in ("1", "L", "LA", "La") or raw_mode.startswith("LA")
-    if grey or (mode in ("P", "PA") and (pixels == pixels[:, :, :1]).all()):
+    grey = mode in GREY or raw_mode == "LA;16B"  # which Pillow gives as RGBA
+    if grey or (mode in PALETTE and (pixels == pixels[:, :, :1]).all()):
         pixels = pixels[:, :, :1]
     return pixels, notes
 
@@ -266,30 +325,54 @@ def _find_white(files: list[_File], white: float | None) -> None:
     unknown = [file for file in deep if file.white is None]
     if unknown:
         highest = max(unknown, key=lambda file: file.high)
-        bits = next((bits for bits in BITS if highest.high < 2**bits), None)
-        if bits is None:
+        full = max(file.bits for file in unknown)
+        # The whole of its numbers' range where there are none that have half of it to spare.
+        fit = [b for b in (*BITS, full) if b <= full and highest.high < 2**b]
+        if not fit or (fit[0] > BITS[-1] and highest.high < 2 ** (full - 1)):
             raise ValueError(
                 f"{highest.path} holds pixels up to {highest.high:g}, more than 16 bits; give"
                 " white, the value of white."
             )
         for file in unknown:
-            file.white = 2.0**bits - 1
-        if bits != BITS[-1]:
+            file.white = 2.0 ** fit[0] - 1
+        if fit[0] != full:
             warnings.warn(
-                f"{_name([file.path for file in unknown])}: 16 bits a pixel, but none above"
-                f" {highest.high:g}: read as {bits} bits, white={2**bits - 1}. Give white="
+                f"{_name([file.path for file in unknown])}: {full} bits a pixel, but none above"
+                f" {highest.high:g}: read as {fit[0]} bits, white={2 ** fit[0] - 1}. Give white="
                 " where that is not so, and to images that are to be compared.",
                 UserWarning,
                 stacklevel=4,
             )
     for file in deep:
-        if file.high > file.white * (1 + 1e-6):  # a float's last digits do not matter
-            raise ValueError(
-                f"{file.path} holds pixels up to {file.high:g}, above white={file.white:g}; give"
-                " white, the value of white."
-            )
+        _check_high(file, file.white)
         if 0 < file.high < file.white / 510:
             file.notes += (f"nothing in it comes near white={file.white:g}: it is all black.",)
+
+
+def _check_high(file: _File, white: float) -> None:
+    if file.high > white * (1 + 1e-6):  # a float's last digits do not matter
+        raise ValueError(
+            f"{file.path} holds pixels up to {file.high:g}, above white={white:g}; give white, the"
+            " value of white."
+        )
+
+
+def _check_bytes(files: list[_File], white: float | None) -> None:
+    """Tell of a set of bytes that are all dark, as are 0 and 1 where 1 is white."""
+    high = max(file.high for file in files)
+    if (
+        white is None
+        and 0 < high < DIM
+        and all(file.pixels.dtype == np.uint8 for file in files)
+        and sum(math.prod(file.pixels.shape[:2]) for file in files) >= FEW
+    ):
+        warnings.warn(
+            f"{_name([file.path for file in files])}: 8 bits a pixel, but none above {high:g}: read"
+            f" as dark images, as 255 is white. Give white={high:g}, or what is white in them,"
+            " where that is not so, and white=255 where it is.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _check_upper_bytes(files: list[_File], white: float | None) -> None:

@@ -240,6 +240,38 @@ class TestTrain:
         assert len(split.X_train) == len(split.X_test) == 4
         assert split.is_outlier is None
 
+    def test_a_folder_of_idx_files_has_its_classes(self, tmp_path):
+        for name, n in [("train", 30), ("t10k", 20)]:
+            for kind, shape in [("images-idx3", (n, 16, 16)), ("labels-idx1", (n,))]:
+                values = np.arange(np.prod(shape)).reshape(shape) % (256 if len(shape) > 1 else 10)
+                head = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+                file = tmp_path / f"{name}-{kind}-ubyte"
+                file.write_bytes(head + values.astype(np.uint8).tobytes())
+        split = self.split(tmp_path, "--attention_label", "5")
+        assert (len(split.X_train), split.is_outlier.sum(), len(split.X_test)) == (3, 18, 20)
+        assert split.labels[:2].tolist() == [5, 5]
+        with pytest.raises(cli.UserError, match=r"--attention_label is needed.*0, 1, 2"):
+            self.split(tmp_path)
+
+    def test_images_of_0_and_1_are_told_and_white_reads_them(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for i in range(32):
+            bits = rng.integers(0, 2, (16, 16), dtype=np.uint8)
+            write_image(tmp_path / "zeros and ones" / f"{i}.png", bits)
+        output = ["--output", tmp_path / "run"]
+        command = ["train", "--dataset", tmp_path / "zeros and ones", *TINY, *output]
+        assert_fails(command, "none above 1", "white=1", "in the shell --white")
+        np.save(tmp_path / "X.npy", rng.integers(0, 2, (3, 16, 16), dtype=np.uint8))
+        assert run(*command, "--white", 255)[0] == 0  # if they are that dark
+        assert run(*command, "--white", 1)[0] == 0
+        score = ["score", tmp_path / "X.npy", "--model", tmp_path / "run"]
+        status, dark, err = run(*score)
+        assert "nothing above 1" in err
+        status, out, err = run(*score, "--white", 1)
+        assert (status, err) == (0, "")
+        assert out != dark
+        assert_fails([*score, "--background", 0], "holds arrays, not image files")
+
     def test_a_test_part_without_classes_is_an_error(self, tmp_path):
         write_classes(tmp_path, ["train/a", "train/b", "test"])
         with pytest.raises(cli.UserError, match="test has none"):

@@ -241,6 +241,32 @@ class TestLoadImages:
         with pytest.raises(ValueError, match=r"4 x 5.*4 x 6"):
             datasets.load_images(tmp_path)
 
+    @pytest.mark.parametrize("zipped", [False, True])
+    def test_a_folder_of_idx_files_is_read_as_mnists(self, tmp_path, mnist_arrays, zipped):
+        folder = tmp_path / "dataset-fashion-mnist"
+        folder.mkdir()
+        write_idx_folder(folder, mnist_arrays, zipped)
+        images, mnist = datasets.load_images(folder), datasets.load_mnist(folder)
+        for part in ("data", "target", "test_data", "test_target"):
+            np.testing.assert_array_equal(images[part], mnist[part])
+        assert (images.name, images.files, images.test_files) == (str(folder), None, None)
+        assert images.DESCR.startswith("12 training and 5 test images, from ")
+        resized = datasets.load_images(folder, size=(16, 20))
+        assert resized.test_data.shape == (5, 16, 20)
+        assert resized.DESCR.endswith(f"{folder} (IDX files), resized to 16 x 20")
+        with pytest.raises(ValueError, match="is grey, but three channels"):
+            datasets.load_images(folder, channels=3)
+        (folder / ("train-labels-idx1-ubyte" + ".gz" * zipped)).unlink()
+        with pytest.raises(FileNotFoundError, match="train-labels-idx1-ubyte"):
+            datasets.load_images(folder)
+
+    def test_white_is_for_idx_files_too(self, tmp_path, mnist_arrays):
+        ones = {k: v // 128 if k[0] == "x" else v for k, v in mnist_arrays.items()}
+        write_idx_folder(tmp_path, ones)
+        images = datasets.load_images(tmp_path, white=1)
+        np.testing.assert_array_equal(images.data, ones["x_train"] * 255)
+        np.testing.assert_array_equal(images.test_data, ones["x_test"] * 255)
+
     def test_a_plain_folder_has_no_test_part(self, tmp_path):
         write_image(tmp_path / "1.png", np.zeros((4, 5), np.uint8))
         assert datasets.load_images("any name", tmp_path).test_data is None
@@ -391,9 +417,35 @@ class TestPixels:
         with pytest.raises(ValueError, match=r"holds NaN.* is nan, X\[11, 2\]"):
             datasets.to_unit(X, first=10)
 
-    def test_other_dtypes_are_an_error(self):
-        with pytest.raises(ValueError, match="int64"):
-            datasets.to_unit(np.array([1, 2]))
+    @pytest.mark.parametrize("dtype", ["i1", "i2", "u2", "i4", "u4", "i8", "u8"])
+    def test_other_whole_numbers_take_their_white(self, dtype):
+        X = np.array([0, 25, 100], dtype)
+        with pytest.raises(ValueError, match=rf"X is {X.dtype}.*to_unit\(X, white="):
+            datasets.to_unit(X)
+        np.testing.assert_allclose(datasets.to_unit(X, white=100), [0, 0.25, 1])
+
+    @pytest.mark.parametrize("dtype", ["u1", "f2", "f4", "f8"])
+    def test_white_is_what_becomes_1_and_x_stays_as_it_is(self, dtype):
+        X = np.array([0, 4, 16], dtype)
+        unit = datasets.to_unit(X, white=16)
+        assert unit.dtype == np.float32
+        np.testing.assert_array_equal(unit, [0, 0.25, 1])
+        np.testing.assert_array_equal(X, [0, 4, 16])
+        with pytest.raises(ValueError, match=r"in \[0, 15\], its white. The first .* 16.*X\[2\]"):
+            datasets.to_unit(X, white=15)
+
+    def test_true_is_white(self):
+        assert datasets.to_unit(np.array([False, True])).tolist() == [0, 1]
+
+    @pytest.mark.parametrize("X", [np.array(["1"]), np.array([1j]), np.array([None])])
+    def test_what_is_no_number_is_an_error(self, X):
+        with pytest.raises(ValueError, match=r"X is .*expected uint8, or float"):
+            datasets.to_unit(X, white=1)
+
+    @pytest.mark.parametrize("white", [0, -1, np.nan, np.inf])
+    def test_a_bad_white_is_named(self, white):
+        with pytest.raises(ValueError, match="white="):
+            datasets.to_unit(np.zeros(2), white=white)
 
 
 class TestNoise:

@@ -100,6 +100,33 @@ def test_parameters_are_checked_in_fit(name, value, X):
         ALOCC(**{name: value}).fit(X)
 
 
+@pytest.mark.parametrize("white", [1, 16, 127])
+def test_bytes_that_are_all_dark_are_not_trained_on_unless_their_white_is_known(X, white):
+    levels = np.rint(X * white).astype(np.uint8)
+    with pytest.raises(ValueError, match=rf"nothing above {levels.max()}\. .*to_unit\(X, white="):
+        ALOCC(epochs=1, **PARAMS).fit(levels)
+
+
+def test_bytes_by_their_white_give_what_floats_give(X):
+    few = ALOCC(epochs=1, **PARAMS)
+    discs = (X > 0.5).astype(np.uint8)
+    expected = few.fit(discs.astype(np.float32)).score_samples(discs.astype(np.float32))
+    unit = alocc.datasets.to_unit(discs, white=1)
+    np.testing.assert_array_equal(few.fit(unit).score_samples(unit), expected)
+    np.testing.assert_array_equal(few.score_samples(discs > 0), expected)
+    np.testing.assert_array_equal(few.score_samples(discs * np.uint8(255)), expected)
+    few.fit(alocc.datasets.to_unit(discs, white=255))  # images that are that dark
+
+
+def test_bytes_that_are_all_but_black_are_scored_with_a_warning(fitted, X):
+    discs = (X > 0.5).astype(np.uint8)
+    with pytest.warns(UserWarning, match=r"nothing above 1 from X\[0\] to X\[39\].*white=1\)") as w:
+        fitted.score_samples(discs)
+    assert w[0].filename == __file__
+    fitted.score_samples(discs * np.uint8(17))
+    fitted.score_samples(discs * np.uint8(0))
+
+
 def with_pixel(X, value):
     X = X.copy()
     X[1, 2, 3] = value

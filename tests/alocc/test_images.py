@@ -396,6 +396,79 @@ class TestDepth:
         with pytest.raises(ValueError, match=r"1\.tif .*signed bytes"):
             load(tmp_path)
 
+    @pytest.mark.parametrize(("dtype", "bits"), [("i2", 15), ("u2", 16), ("i4", 31), ("u4", 32)])
+    def test_numbers_are_as_wide_as_the_file_says(self, tmp_path, dtype, bits):
+        name = tmp_path / "1.tif"
+        full = np.array([0, 2 ** (bits - 1), 2**bits - 1], dtype)
+        kind = {"u": 1, "i": 2}[full.dtype.kind]
+
+        def write(values):
+            bits = 8 * values.itemsize
+            name.write_bytes(tiff(values.tobytes(), bits, sample_format=kind, size=(3, 1)))
+
+        write(full)
+        with no_warning():
+            assert load(tmp_path).ravel().tolist() == [0, 128, 255]
+        write(np.array([0, 2000, 4095], dtype))
+        with pytest.warns(UserWarning, match=rf"{bits} bits a pixel.* read as 12 bits"):
+            assert load(tmp_path).ravel().tolist() == [0, 125, 255]
+        assert load(tmp_path, white=8190).ravel().tolist() == [0, 62, 128]
+
+    def test_between_16_bits_and_all_of_32_white_is_asked_for(self, tmp_path):
+        raw = tiff(struct.pack("<2I", 0, 2**31 - 1), 32, size=(2, 1))
+        (tmp_path / "1.tif").write_bytes(raw)
+        with pytest.raises(ValueError, match=r"up to 2\.14748e\+09, more than 16 bits; give white"):
+            load(tmp_path)
+        assert load(tmp_path, white=2**31 - 1).ravel().tolist() == [0, 255]
+
+    @pytest.mark.parametrize(
+        ("bits", "kind", "options", "message"),
+        [
+            (64, 3, {}, r"floats of 64 bits .*BitsPerSample \[64\], SampleFormat \[3\]"),
+            (16, 3, {}, "floats of 16 bits"),
+            (64, 1, {}, "unsigned numbers of 64 bits"),
+            (64, 2, {}, "signed numbers of 64 bits"),
+            (10, 1, {}, "unsigned numbers of 10 bits"),
+            (64, 6, {}, "complex floats of 64 bits"),
+            (32, 5, {}, "complex whole numbers of 32 bits"),
+            (8, 4, {}, "undefined values of 8 bits"),
+            (32, 3, {"samples": 3, "photometric": 2}, "floats of 32 bits .*SamplesPerPixel 3"),
+            (16, 1, {"samples": 3, "photometric": 8}, r"unsigned .*Interpretation 8"),
+        ],
+    )
+    def test_of_a_tiff_that_pillow_does_not_open_it_is_said_what_it_holds(
+        self, tmp_path, bits, kind, options, message
+    ):
+        raw = tiff(bytes(48), bits, sample_format=kind, size=(2, 1), **options)
+        (tmp_path / "1.tif").write_bytes(raw)
+        message = rf"1\.tif is not a readable image: it is a TIFF of {message}.*write them anew"
+        with pytest.raises(ValueError, match=message):
+            load(tmp_path)
+
+    def test_so_it_is_of_a_compression_that_pillow_does_not_know(self, tmp_path):
+        raw = tiff(bytes(2), 8, size=(2, 1))
+        place = raw.index(struct.pack("<HHI", 259, 3, 1)) + 8
+        raw = raw[:place] + struct.pack("<H", 50002) + raw[place + 2 :]
+        (tmp_path / "1.tif").write_bytes(raw)
+        with pytest.raises(ValueError, match=r"is a TIFF of unsigned numbers.*Compression 50002"):
+            load(tmp_path)
+
+    def test_lab_is_read_in_colour(self, tmp_path):
+        if not features.check("littlecms2"):
+            pytest.skip("this Pillow does not convert LAB")
+        raw = tiff(bytes([138, 81, 70, 255, 0, 0]), 8, photometric=8, samples=3, size=(2, 1))
+        (tmp_path / "1.tif").write_bytes(raw)
+        seen = load(tmp_path)[0, 0].astype(int)
+        np.testing.assert_allclose(seen, [(255, 0, 0), (255, 255, 255)], atol=5)
+
+    def test_a_bmp_of_16_bits_in_all_is_none_of_16_a_channel(self, tmp_path):
+        grey = struct.pack("<2H", 0b00001_000010_00001, 0b00001_000010_00001)
+        head = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0)
+        head += struct.pack("<3I", 0xF800, 0x07E0, 0x001F)
+        raw = b"BM" + struct.pack("<IHHI", 14 + len(head) + 4, 0, 0, 14 + len(head)) + head + grey
+        (tmp_path / "1.bmp").write_bytes(raw)
+        assert load(tmp_path).ravel().tolist() == [8] * 6
+
     @pytest.mark.parametrize(("kind", "n"), [(2, 3), (4, 2), (6, 4)])
     def test_16_bits_a_channel_are_read_by_the_upper_8(self, tmp_path, kind, n):
         row = struct.pack(f">{2 * n}H", *[0x1234] * (n - 1), 0xFFFF, *[0xFFFF] * n)
@@ -454,6 +527,42 @@ def compressed(raw, folder):
         elif count > 2 and kind == 3:
             struct.pack_into("<I", body, at + 8, struct.unpack_from("<I", body, at + 8)[0] + shift)
     return bytes(body)
+
+
+class TestBytesOfAnotherWhite:
+    @pytest.mark.parametrize("white", [1, 16, 100])
+    @pytest.mark.parametrize("shape", [(16, 16), (16, 16, 3)])
+    def test_a_dark_set_is_told_and_white_reads_it(self, tmp_path, white, shape):
+        values = np.zeros((2, *shape), np.uint8)
+        values[1, 3:9, 5] = white
+        values[0, 2, 4] = white // 2
+        for i, image in enumerate(values):
+            save(tmp_path / f"{i}.png", image)
+        message = rf"0\.png and 1 more: 8 bits a pixel, but none above {white}: .*white={white},"
+        with pytest.warns(UserWarning, match=message):
+            assert load(tmp_path).max() == white
+        with no_warning():
+            seen = load(tmp_path, white=white)
+            assert load(tmp_path, white=255).max() == white
+            assert load(tmp_path, white=4095).max() == white
+        np.testing.assert_array_equal(seen.reshape(values.shape), np.rint(values * (255 / white)))
+        with pytest.raises(ValueError, match=rf"1\.png holds pixels up to {white}, above white"):
+            load(tmp_path, white=white - 0.5)
+
+    def test_black_and_bright_sets_and_a_few_pixels_are_not_told_of(self, tmp_path):
+        with no_warning():
+            save(tmp_path / "1.png", np.full((15, 17), 9, np.uint8))
+            assert (load(tmp_path) == 9).all()
+            save(tmp_path / "1.png", np.zeros((16, 16), np.uint8))
+            assert not load(tmp_path).any()
+            save(tmp_path / "2.png", np.full((16, 16), 128, np.uint8))
+            assert load(tmp_path).max() == 128
+
+    def test_resizing_and_turning_grey_come_after(self, tmp_path):
+        save(tmp_path / "1.png", np.tile(np.array([0, 1], np.uint8), (8, 4)))
+        assert load(tmp_path, size=(4, 4), white=1).mean() == pytest.approx(127.5, abs=1)
+        save(tmp_path / "1.png", np.full((4, 4, 3), (1, 0, 0), np.uint8))
+        assert (load(tmp_path, channels=1, white=1) == 76).all()
 
 
 class TestPages:

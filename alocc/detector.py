@@ -26,8 +26,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from alocc import keras2, networks, tensorflow1, training
-from alocc.datasets import add_noise, check_white, to_unit
-from alocc.images import check_channels_last
+from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
 from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing

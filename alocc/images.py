@@ -1,4 +1,4 @@
-"""Image files, read by Pillow, so that each gives what is seen in it; and resizing.
+"""Image files, read by Pillow, so that each gives what is seen in it.
 
 What becomes of each mode stands in :func:`alocc.datasets.load_image_folder`. Pillow itself
 drops transparency, leaves photos on their sides, cuts values that are no bytes down to bytes,
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alocc.pixels import DIM, check_pair, resize_images
 from gaal_alocc.file_kinds import instead
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ PALETTE = ("P", "PA")
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 OF_16_BITS = (";16B", ";16L", ";16N")  # ends of raw modes; BGR;16 has that many in all
 BITS = (8, 12, 16)  # a pixel, of what is kept in files of more
-DIM = 128  # bytes that are all below may have another white than 255
 FEW = 16 * 16  # pixels, of which that cannot be told
 FAINT = 16  # grey levels of 255: differences below are hardly seen
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the latter two of more than 4 GB
@@ -402,75 +402,3 @@ def _as_bytes(file: _File) -> np.ndarray:
 
 def _name(paths: Sequence[Path]) -> str:
     return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-
-
-# ---------------------------------------------------------------------------------------
-# Sizes
-
-
-def check_pair(pair: int | Sequence[int], name: str) -> tuple[int, int]:
-    both = (pair, pair) if isinstance(pair, int | np.integer) else tuple(pair)
-    if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < 1 for v in both):
-        raise ValueError(f"{name}={pair!r}, expected two whole numbers from 1 up.")
-    return int(both[0]), int(both[1])
-
-
-def check_channels_last(images: np.ndarray, name: str) -> None:
-    """Refuse images (n, channels, height, width), which would be taken for very low ones."""
-    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] > 4:
-        raise ValueError(
-            f"{name} has shape {images.shape}, channels first; expected (n, height, width,"
-            f" channels): np.moveaxis({name}, 1, -1)."
-        )
-
-
-def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize images with a triangle filter: bilinear when they grow, an average when they shrink.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, h, w) or (n, h, w, channels)
-        uint8 or float.
-    height, width : int
-        New size, from 1 up.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width) or (n, height, width, channels)
-        Of the dtype that came, uint8 rounded. Every pixel lies within the range of the
-        pixels that it is made of.
-
-    Raises
-    ------
-    ValueError
-        If the images have another rank or dtype, or their channels first, or for a bad size.
-    """
-    images = np.asarray(images)
-    height, width = check_pair((height, width), "size")
-    if images.ndim not in (3, 4):
-        raise ValueError(
-            f"images has shape {images.shape}; expected (n, height, width) or (n, height, width,"
-            " channels)."
-        )
-    check_channels_last(images, "images")
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise ValueError(f"images is {images.dtype}, expected uint8 or float.")
-    rows = _resize_weights(images.shape[1], height)
-    columns = _resize_weights(images.shape[2], width)
-    low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
-    resized = np.empty((len(images), height, width, *images.shape[3:]), images.dtype)
-    for i, image in enumerate(images):  # one at a time, as the floats are 8 times as large
-        values = np.einsum("ih,hw...,jw->ij...", rows, image, columns, optimize=True)
-        values = np.clip(values, low, high)
-        resized[i] = np.rint(values) if images.dtype == np.uint8 else values
-    return resized
-
-
-def _resize_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Weight of each old pixel in each new one, shape (n_out, n_in); rows sum to 1."""
-    scale = n_in / n_out
-    centres = (np.arange(n_out) + 0.5) * scale - 0.5
-    reach = max(scale, 1.0)
-    distance = np.abs(np.arange(n_in) - np.clip(centres, 0, n_in - 1)[:, None])
-    weights = np.maximum(0, 1 - distance / reach)
-    return weights / weights.sum(axis=1, keepdims=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from alocc.datasets import to_unit
+from alocc.pixels import to_unit
 from alocc.protocols import everything_inlier_f1
 
 if TYPE_CHECKING:

@@ -17,7 +17,9 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from alocc.datasets import extract_patches, frame_scores, one_class_split, to_unit
+from alocc.patches import extract_patches, frame_scores
+from alocc.pixels import to_unit
+from alocc.splits import one_class_split
 
 SCORES = ("reconstruction", "d_x", "d_rx")
 THRESHOLDS = ("best", "share", "train")

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import gaal_alocc.tensorboard
 from alocc import networks
-from alocc.datasets import add_noise
 from alocc.detector import BLOCK_PIXELS, _check_images, _pixels
+from alocc.pixels import add_noise
 
 SHOWN = 10  # images a row
 

@@ -142,7 +142,7 @@ def test_images_are_read_from_home(home):
 
     (home / "photos").mkdir()
     for i in range(2):
-        Image.new("L", (16, 16), 100 * i).save(home / "photos" / f"{i}.png")
+        Image.new("L", (16, 16), 200 * i).save(home / "photos" / f"{i}.png")
     assert alocc.datasets.load_image_folder("~/photos").data.shape[0] == 2
     assert alocc.datasets.load_images("~/photos").data.shape[0] == 2
     with pytest.raises(FileNotFoundError, match=str(home / "mnist.npz")):

@@ -351,12 +351,12 @@ class TestTrain:
         assert list(tmp_path.iterdir()) == []
 
     def test_warnings_are_one_line(self, tmp_path, monkeypatch):
-        from alocc import datasets
+        from alocc import mnist
 
         def offline(download):
-            raise datasets.DatasetUnavailableError("no network.")
+            raise mnist.DatasetUnavailableError("no network.")
 
-        monkeypatch.setattr(datasets, "_mnist_by_keras", offline)
+        monkeypatch.setattr(mnist, "_mnist_by_keras", offline)
         _, _, err = run("train", "--attention_label", "12", "--output", tmp_path / "run")
         assert err.splitlines()[0].startswith("alocc: warning: NOT MNIST: no network.")
         assert len(err.splitlines()) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import warnings
@@ -44,7 +45,12 @@ def seeds(text: str) -> list[int]:
 
 @contextlib.contextmanager
 def warnings_of(program: str) -> Iterator[None]:
-    """Tell warnings as ``program: warning: ...``, without the path and line of the source."""
+    """Tell warnings as ``program: warning: ...``, without the path and line of the source.
+
+    What stdout cannot encode, as letters of a name, is printed as an escape.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is from the start
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
         print(f"{program}: warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,11 +12,19 @@ import keras
 NARROW = 110  # columns of a terminal in which Keras's bar and a few numbers do not fit
 
 
+def tell(line: str) -> None:
+    """Print a line beside the bars, or nothing where stdout will not have it."""
+    with contextlib.suppress(Exception):
+        print(line)
+
+
 class Progbar(keras.utils.Progbar):
-    """Keras's progress bar, which minds where it is shown.
+    """Keras's progress bar, which minds where it is shown, and fails of nothing.
 
     On a terminal it stays within one line until its end, as what is wrapped cannot be
     overwritten. In a file or a pipe it is the line of its end alone, without control characters.
+    Where stdout is missing, closed or will not be written to it falls silent: what it
+    accompanies goes on.
 
     Parameters
     ----------
@@ -24,13 +33,17 @@ class Progbar(keras.utils.Progbar):
     """
 
     def __init__(self, target: int | None, *, verbose: int = 1, **kwargs) -> None:
-        terminal = sys.stdout is not None and sys.stdout.isatty()
+        try:
+            terminal = sys.stdout.isatty()
+        except Exception:
+            terminal, verbose = False, 0
         self._columns = shutil.get_terminal_size().columns if terminal else None
         if verbose == 1 and not terminal and "ipykernel" not in sys.modules:
             verbose = 2
         if terminal and self._columns < NARROW:
             kwargs["width"] = 8
-        super().__init__(target, verbose=verbose, **kwargs)
+        with contextlib.nullcontext() if verbose else contextlib.redirect_stdout(None):
+            super().__init__(target, verbose=verbose, **kwargs)
 
     def update(
         self,
@@ -39,10 +52,15 @@ class Progbar(keras.utils.Progbar):
         finalize: bool | None = None,
     ) -> None:
         """Show progress, with all of the values at the end and before it with those that fit."""
+        if not self.verbose:
+            return
         last = self.target is not None and current >= self.target if finalize is None else finalize
         if self._columns is not None and not last:
             values = self._fitting(values or [])
-        super().update(current, values, finalize)
+        try:
+            super().update(current, values, finalize)
+        except Exception:
+            self.verbose = 0
 
     def _fitting(self, values: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
         count = f"{self.target}/{self.target} " if self.target else "   1000/Unknown"

@@ -5,10 +5,13 @@ import os
 import re
 import sys
 
+import numpy as np
 import pytest
 
+from gaal import SOGAAL
 from gaal_alocc import startup
-from gaal_alocc.progress import Progbar
+from gaal_alocc.cli import warnings_of
+from gaal_alocc.progress import Progbar, tell
 
 OF_THE_MACHINE = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
@@ -77,3 +80,50 @@ def test_a_terminal_s_line_is_not_wrapped_before_its_end(monkeypatch, columns):
     assert max(map(len, before)) < columns
     assert all("discriminator_loss: 0.5000" in line and "auc" in line for line in before if line)
     assert "generator_loss: 0.2500" in last
+
+
+class Broken(io.StringIO):
+    """What stands for a stdout that fails from some moment on."""
+
+    def __init__(self, error, works=0):
+        super().__init__()
+        self.error, self.works = error, works
+
+    def isatty(self):
+        if not self.works:
+            raise self.error
+        return True
+
+    def write(self, text):
+        self.works -= 1
+        if self.works < 0:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        None,
+        Broken(ValueError("I/O operation on closed file")),
+        Broken(BrokenPipeError(), works=3),
+        Broken(OSError(28, "No space left on device"), works=1),
+    ],
+)
+def test_no_error_of_a_bar_ends_what_it_accompanies(monkeypatch, stdout):
+    monkeypatch.setattr(sys, "stdout", stdout)
+    tell("Epoch 1/1")
+    progress()
+    assert sys.stdout is stdout
+    X = np.random.default_rng(0).random((30, 2), np.float32)
+    detector = SOGAAL(stop_epochs=1, random_state=0, verbose=1).fit(X)
+    assert len(detector.history_) == 3
+
+
+def test_a_command_prints_what_stdout_cannot_encode_as_escapes(monkeypatch):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with warnings_of("so-gaal"):
+        print("written to Größe\udcff/")
+    stdout.flush()
+    assert stdout.buffer.getvalue().split() == [b"written", b"to", rb"Gr\xf6\xdfe\udcff/"]

@@ -158,9 +158,7 @@ class AdversarialModel(keras.Model):
         self.frozen_statistics = frozen_statistics
         self.one_phase = one_phase
         self.output_names = ["reconstruction", "validity"]
-
-    def build(self, input_shape):
-        self.built = True  # both parts come built
+        self.built = True  # both parts come so
 
     def call(self, z, training=None):
         reconstruction = self.generator(z, training=training)
@@ -217,9 +215,7 @@ class DiscriminatorModel(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.output_names = ["real", "fake"]
-
-    def build(self, input_shape):
-        self.built = True  # both parts come built
+        self.built = True  # both parts come so
 
     def call(self, inputs, training=None, fake_first=False):
         x, z = inputs

@@ -18,8 +18,10 @@ import tensorflow as tf
 
 from alocc.networks import Networks
 from gaal_alocc import distribution, programs
+from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
-from gaal_alocc.progress import Progbar
+from gaal_alocc.loop import Loop
+from gaal_alocc.progress import Progbar, tell
 
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
 FIRST = ["g_loss_first", "g_loss_reconstruction_first", "g_loss_validity_first"]
@@ -222,13 +224,13 @@ def fused(
 def updates_per_execution(
     steps_per_execution: int | str, batches_per_epoch: int, bytes_per_update: int
 ) -> int:
-    """How many updates one call of a door runs: at most an epoch.
+    """How many updates one call of a door may run: at most an epoch.
 
     Parameters
     ----------
     steps_per_execution : int or "auto"
         "auto" takes as many as have their images in 16 MiB: the call's own cost has long
-        vanished by then, the progress bar still moves, and the device need not hold all.
+        vanished by then, and the device need not hold all.
     batches_per_epoch : int
         Updates of an epoch.
     bytes_per_update : int
@@ -273,8 +275,9 @@ def train(
     steps_per_execution : int or "auto"
         1 enters by ``train_on_batch``, anything else by the graph.
     callbacks : sequence of keras.callbacks.Callback
-        Called around every epoch, at its end with the means of its losses. They see the
-        adversarial model, and may set its ``stop_training``.
+        Called as Keras does, at the end of every epoch with the means of its losses. They see
+        the adversarial model, and may set its ``stop_training``. What they change of the models
+        counts from their first update on, or never.
     on_epoch : callable, optional
         Given the epoch's number, from 0, and the means of its losses, before the callbacks.
     checkpoints : Checkpoints, optional
@@ -293,52 +296,55 @@ def train(
     m = len(x) // batch_size
     x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])
     z = z[: m * batch_size].reshape(x.shape)
-    n_together = updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes)
-    if steps_per_execution == 1:
-        # Keras traces a step when it is first made: callbacks may have changed the models by then.
-        execute = by_batch(networks, algorithm, None if callbacks else share_as)
-    else:
-        execute = fused(networks, batch_size, algorithm, share_as)
-    names = algorithm.losses
-
     model = networks.adversarial_model
-    start, history, stopped = 0, [], False
-    if checkpoints is not None:
-        # One optimizer for both; the moving statistics and their count t are weights of R and D.
-        variables = [
+    loop = Loop(
+        n_epochs,
+        m,
+        algorithm.losses,
+        "g_loss",
+        batches=updates_per_execution(steps_per_execution, m, x[:1].nbytes + z[:1].nbytes),
+        model=model,
+        callbacks=callbacks,
+        checkpoints=checkpoints,
+        show=_bars(n_epochs, m, algorithm.losses, verbose) if verbose else None,
+    )
+    # One optimizer for both; the moving statistics and their count t are weights of R and D.
+    loop.restore(
+        [
             *networks.generator.weights,
             *networks.discriminator.weights,
             *model.optimizer.variables,
+            *getattr(model.optimizer, "rates", []),
         ]
-        history, stopped = checkpoints.restore(variables, (), n_epochs)
-        start = checkpoints.epoch
-    callback_list = keras.callbacks.CallbackList(
-        list(callbacks), model=model, epochs=n_epochs, steps=m, verbose=0
     )
-    model.stop_training = stopped
-    callback_list.on_train_begin()
-    for epoch in range(n_epochs if stopped else start, n_epochs):
-        if verbose:
-            print(f"Epoch {epoch + 1}/{n_epochs}")
-        progress = Progbar(m, verbose=verbose, stateful_metrics=names)
-        callback_list.on_epoch_begin(epoch)
-        losses = np.empty((m, len(names)))
-        for begin in range(0, m, n_together):
-            stop = min(begin + n_together, m)
-            callback_list.on_train_batch_begin(begin)
-            losses[begin:stop] = execute(x[begin:stop], z[begin:stop])
-            callback_list.on_train_batch_end(stop - 1, dict(zip(names, losses[stop - 1])))
-            progress.update(stop, list(zip(names, losses[:stop].mean(axis=0))))
-        logs = dict(zip(names, losses.mean(axis=0).tolist()))
-        history.append(pd.DataFrame(losses, columns=names).assign(epoch=epoch))
+    execute = None
+    for _ in loop.epochs():
+        if execute is None:  # a graph is of what callbacks have made of the models until now
+            share_as = share_as if leave_models_alone(callbacks) else None
+            if steps_per_execution == 1:
+                execute = by_batch(networks, algorithm, share_as)
+            else:
+                execute = fused(networks, batch_size, algorithm, share_as)
+        for part in loop.calls():
+            loop.record(np.asarray(execute(x[part], z[part])))
         if on_epoch is not None:
-            on_epoch(epoch, logs)
-        callback_list.on_epoch_end(epoch, logs)
-        last = model.stop_training or epoch + 1 == n_epochs
-        if checkpoints is not None and (last or checkpoints.due(epoch + 1)):
-            history = [pd.concat(history, ignore_index=True)]
-            checkpoints.save(epoch + 1, history[0], stopped=model.stop_training)
-        if model.stop_training:
-            break
-    callback_list.on_train_end()
-    return pd.concat(history, ignore_index=True).rename_axis("update")
+            on_epoch(loop.epoch, loop.logs())
+    history = loop.history()
+    return history.assign(epoch=np.arange(len(history)) // m)
+
+
+def _bars(
+    n_epochs: int, n_batches: int, losses: Sequence[str], verbose: int
+) -> Callable[[int, dict, bool], None]:
+    bar = None
+
+    def show(done: int, logs: dict[str, float], last: bool) -> None:
+        nonlocal bar
+        epoch, batch = divmod(done, n_batches)
+        if not logs:
+            tell(f"Epoch {epoch + 1}/{n_epochs}")
+            bar = Progbar(n_batches, verbose=verbose, stateful_metrics=losses)
+        else:
+            bar.update(batch or n_batches, list(logs.items()))
+
+    return show

@@ -19,7 +19,9 @@ import tensorflow as tf
 
 from gaal.networks import GAN, Deferred, batch_axis
 from gaal_alocc import distribution, programs
+from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
@@ -287,27 +289,26 @@ def by_batch(
     Returns
     -------
     callable
-        Takes (order, noise, n_epochs, n_batches, active_updates), see :func:`fused`.
+        See :func:`fused`.
     """
     models = (gan.discriminator, gan.combine_model)
     steps = programs.SharedSteps(share_as, models, gan.variables())
     seen = X[: algorithm.sample_size]
 
-    def execute(order, noise, n_epochs, n_batches, active_updates):
+    def execute(order, noise, active_updates, whole=True):
         losses, scores = [], []
         with steps:
-            for epoch in range(n_epochs):
-                for batch in range(n_batches):
-                    real = tf.gather(X, order[epoch, batch])
+            for rows, draws in zip(order, noise):
+                for batch, z in zip(rows, draws):
+                    real, z = tf.gather(X, batch), tf.constant(z)
                     active = len(losses) < active_updates
-                    z = tf.constant(noise[epoch, batch])
                     losses.append(
                         algorithm.update(gan, train_on_batch, test_on_batch, seen, real, z, active)
                     )
-                if score_epochs:
+                if score_epochs and whole:
                     scores.append(discriminate(gan.discriminator, X))
         discriminator_losses, generator_losses = zip(*losses)
-        return np.stack(discriminator_losses), np.stack(generator_losses), scores
+        return np.stack(discriminator_losses), np.stack(generator_losses), np.array(scores)
 
     return execute
 
@@ -318,7 +319,7 @@ def fused(
     X: tf.Tensor,
     batch_size: int,
     score_epochs: bool,
-    jit_compile: bool = False,
+    room: tuple[int, int] | None = None,
     share_as: Hashable = None,
 ) -> Callable:
     """Open the second door: a graph that runs the same update many times a call.
@@ -335,8 +336,9 @@ def fused(
         B.
     score_epochs : bool
         Whether D(x) of all rows is wanted.
-    jit_compile : bool, default=False
-        Compile the graph with XLA.
+    room : (E, M), optional
+        Compile the graph with XLA, for so many epochs and batches at most: it compiles anew for
+        every shape, so that arrays are padded to it.
     share_as : hashable, optional
         See :func:`train`.
 
@@ -344,14 +346,15 @@ def fused(
     -------
     callable
         Takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d);
-        n_epochs <= E and n_batches <= M, how much of them is to be run; and active_updates,
-        after how many of them the generator stops. Returns D's losses (E * M,), the
-        generators' (E * M, k), and D(x) after each epoch, (E, n).
+        active_updates, after how many of them the generator stops; and whether D(x) is wanted
+        this time. Returns D's losses (E * M,), the generators' (E * M, k), and D(x) after each
+        epoch, (E, n).
     """
     k = gan.k or 1
     n, n_features = X.shape
     dtype = X.dtype
     count = tf.TensorSpec((), tf.int32)
+    jit_compile = room is not None
     signature = [
         tf.TensorSpec((n, n_features), dtype),
         tf.TensorSpec((None, None, batch_size), tf.int32),
@@ -359,10 +362,11 @@ def fused(
         count,
         count,
         count,
+        tf.TensorSpec((), tf.bool),
     ]
 
     @tf.function(input_signature=signature, jit_compile=jit_compile)
-    def run(X, order, noise, n_epochs, n_batches, active_updates):
+    def run(X, order, noise, n_epochs, n_batches, active_updates, whole):
         seen = X[: algorithm.sample_size]
         slots = tf.shape(order)[0] * tf.shape(order)[1]
         discriminator_losses = tf.TensorArray(dtype, slots, element_shape=())
@@ -386,13 +390,35 @@ def fused(
                 i += 1
                 batch += 1
             if score_epochs:
-                scores = scores.write(epoch, discriminate(gan.discriminator, X))
+                found = tf.cond(
+                    whole,
+                    lambda: discriminate(gan.discriminator, X),
+                    lambda: tf.zeros((n,), dtype),
+                )
+                scores = scores.write(epoch, found)
             epoch += 1
         return discriminator_losses.stack(), generator_losses.stack(), scores.stack()
 
     key = share_as and (share_as, "fused", algorithm, *signature, score_epochs, jit_compile)
     program = programs.shared(key, lambda: programs.Program(run, gan.variables()))
-    return lambda *arrays: program(gan.variables(program), X, *arrays)
+
+    def execute(order, noise, active_updates, whole=True):
+        n_epochs, n_batches = order.shape[:2]
+        if jit_compile:
+            order, noise = _padded(order, *room), _padded(noise, *room)
+        counts = (n_epochs, n_batches, active_updates)
+        results = program(gan.variables(program), X, order, noise, *counts, whole)
+        n_updates = n_epochs * n_batches
+        d_losses, g_losses, scores = (result.numpy() for result in results)
+        return d_losses[:n_updates], g_losses[:n_updates], scores[:n_epochs]
+
+    return execute
+
+
+def _padded(array: np.ndarray, n_epochs: int, n_batches: int) -> np.ndarray:
+    padded = np.zeros((n_epochs, n_batches, *array.shape[2:]), array.dtype)
+    padded[: array.shape[0], : array.shape[1]] = array
+    return padded
 
 
 def scorer(gan: GAN | Deferred, X: tf.Tensor, share_as: Hashable = None) -> Callable:
@@ -417,6 +443,49 @@ def scorer(gan: GAN | Deferred, X: tf.Tensor, share_as: Hashable = None) -> Call
     key = share_as and (share_as, "scores", rows)
     program = programs.shared(key, lambda: programs.Program(graph, gan.variables()))
     return lambda: program(gan.variables(program), X)
+
+
+def open_door(
+    gan: GAN | Deferred,
+    algorithm: Algorithm,
+    X: tf.Tensor,
+    batch_size: int,
+    steps_per_execution: int | str,
+    execution: Execution,
+    scores_of: int | None,
+    share_as: Hashable,
+) -> Callable:
+    """Open the door that ``steps_per_execution`` asks for, see :func:`train`.
+
+    Parameters
+    ----------
+    gan, algorithm, X, batch_size, steps_per_execution, share_as
+        See :func:`fused`.
+    execution : Execution
+        The most that a call is to run.
+    scores_of : int, optional
+        After how many batches, those of an epoch, D(x) of all rows is wanted.
+
+    Returns
+    -------
+    callable
+        See :func:`fused`. D(x) comes from the same call where that can hold an epoch.
+    """
+    inside = scores_of == execution.batches
+    if steps_per_execution == 1:
+        door = by_batch(gan, algorithm, X, inside, share_as)
+    else:
+        room = (execution.epochs, execution.batches) if execution.jit_compile else None
+        door = fused(gan, algorithm, X, batch_size, inside, room, share_as)
+    if inside or scores_of is None:
+        return door
+    score = scorer(gan, X, share_as)
+
+    def execute(order, noise, active_updates, whole=True):
+        *losses, _ = door(order, noise, active_updates, whole)
+        return *losses, score().numpy()[None] if whole else None
+
+    return execute
 
 
 def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
@@ -448,7 +517,7 @@ def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Execution:
-    """How many updates one call of a door runs, and whether XLA compiles them.
+    """How many updates one call of a door may run, and whether XLA compiles them.
 
     ``epochs`` epochs of ``batches`` batches; where ``batches`` is less than a whole epoch,
     ``epochs`` is 1.
@@ -553,7 +622,8 @@ def train(
     is_outlier : ndarray of bool, shape (n,), optional
         Known outliers, of which only each epoch's AUC is computed.
     callbacks : sequence of keras.callbacks.Callback
-        Called at the end of every epoch with the means of its losses, and its AUC.
+        Called as Keras does, at the end of every epoch with the means of its losses, and its
+        AUC. What they change of the models counts from their first update on, or never.
     on_scores : callable, optional
         Given D(x) of some epochs, (epochs, n), as they come.
     checkpoints : Checkpoints, optional
@@ -572,121 +642,80 @@ def train(
         A row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
         and auc, the epoch's, where ``is_outlier`` is given.
     """
-    k = gan.k
-    rows = tf.constant(X)
     first = next(orders)
     m, batch_size = first.shape
     noise_shape = (algorithm.draws, batch_size, X.shape[1])
     execution = plan_execution(
-        steps_per_execution,
+        steps_per_execution, n_epochs, m, noise_shape, gan.k or 1, epoch_by_epoch=bool(callbacks)
+    )
+    loop = Loop(
         n_epochs,
         m,
-        noise_shape,
-        k or 1,
-        epoch_by_epoch=bool(callbacks),
+        loss_columns(gan.k),
+        "generator_loss",
+        together=execution.epochs,
+        batches=execution.batches,
+        model=gan.combine_model if callbacks else None,  # nobody else looks at it
+        callbacks=callbacks,
+        checkpoints=checkpoints,
+        show=_bar(n_epochs, m, verbose) if verbose else None,
     )
-    epoch, history, stopped = 0, [], False
-    orders = itertools.chain([first], orders)
     if checkpoints is not None:
-        variables = [
-            *gan.discriminator.weights,
-            *gan.generator.weights,
-            *gan.discriminator.optimizer.variables,
-            *gan.combine_model.optimizer.variables,
-        ]
-        # What XLA compiles may differ in the last digit, and a longer run is the more likely
-        # to be compiled.
-        history, stopped = checkpoints.restore(
-            variables, generators, n_epochs, XLA=execution.jit_compile
+        optimizers = (gan.discriminator.optimizer, gan.combine_model.optimizer)
+        loop.restore(
+            [
+                *gan.discriminator.weights,
+                *gan.generator.weights,
+                *(v for optimizer in optimizers for v in optimizer.variables),
+                *(v for optimizer in optimizers for v in optimizer.rates),
+            ],
+            generators,
+            # What XLA compiles may differ in the last digit, and a longer run is the more likely
+            # to be compiled.
+            XLA=execution.jit_compile,
         )
-        epoch = checkpoints.epoch
-        if stopped:  # its snapshot holds what the callbacks made of the models at the end
-            return history[0].rename_axis("update")
-    if epoch:
-        next(orders)  # the first epoch's; with the state restored the right one follows
+    if not loop.epoch:  # else, with the generators' state restored, the right one follows
+        orders = itertools.chain([first], orders)
     scoring = is_outlier is not None or on_scores is not None
-    score_inside = scoring and execution.batches == m
-    if steps_per_execution == 1:
-        # Keras traces a step when it is first made: callbacks may have changed the models by then.
-        execute = by_batch(gan, algorithm, rows, score_inside, None if callbacks else share_as)
-    else:
-        execute = fused(
-            gan, algorithm, rows, batch_size, score_inside, execution.jit_compile, share_as
+    door = None
+    for n_together in loop.epochs():
+        # Not before: a graph is of what callbacks have made of the models until then.
+        door = door or open_door(
+            gan,
+            algorithm,
+            tf.constant(X),
+            batch_size,
+            steps_per_execution,
+            execution,
+            scores_of=m if scoring else None,
+            share_as=share_as if leave_models_alone(callbacks) else None,
         )
-    if scoring and not score_inside:
-        score = scorer(gan, rows, share_as)
+        order = np.stack([next(orders) for _ in range(n_together)])
+        for part in loop.calls():
+            batches = order[:, part]
+            noise = draw_noise(batches.shape[0] * batches.shape[1])
+            noise = noise.reshape(*batches.shape[:2], *noise_shape)
+            *losses, scores = door(batches, noise, active_updates - loop.done, part.stop == m)
+            loop.record(_columns(*losses, gan.k))
+        if on_scores is not None:
+            on_scores(scores)
+        if is_outlier is not None:
+            loop.add(auc=auc_by_epoch(scores, is_outlier))
+    return loop.history()
 
-    model = gan.combine_model if callbacks else None  # nobody else looks at it
-    columns = loss_columns(k)
-    progress = Progbar(n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS)
-    callback_list = keras.callbacks.CallbackList(
-        list(callbacks),
-        model=model,
-        epochs=n_epochs,
-        steps=m,
-        verbose=0,
-    )
-    if model is not None:
-        model.stop_training = False
-    callback_list.on_train_begin()
-    done = epoch * m
-    while epoch < n_epochs and not stopped:
-        callback_list.on_epoch_begin(epoch)
-        n_together = min(execution.epochs, n_epochs - epoch)
-        if checkpoints is not None:
-            n_together = min(n_together, checkpoints.epochs_to_go(epoch))
-        order = np.empty((execution.epochs, m, batch_size), np.int32)
-        for i in range(n_together):
-            order[i] = next(orders)
-        chunk_losses, scores = [], None
-        for start in range(0, m, execution.batches):
-            part = order[:, start : start + execution.batches]
-            n_batches = part.shape[1]
-            noise = draw_noise(n_together * n_batches)
-            noise = noise.reshape(n_together, n_batches, *noise_shape)
-            if execution.jit_compile:  # XLA compiles anew for every shape
-                missing = execution.batches - n_batches
-                part = np.pad(part, [(0, 0), (0, missing), (0, 0)])
-                missing = (execution.epochs - n_together, missing)
-                noise = np.pad(noise, [(0, m) for m in missing] + [(0, 0)] * len(noise_shape))
-            callback_list.on_train_batch_begin(start)
-            d_losses, g_losses, scores = execute(
-                part, noise, n_together, n_batches, active_updates - done
-            )
-            count = n_together * n_batches
-            d_losses = np.asarray(d_losses)[:count, None]
-            g_losses = np.asarray(g_losses)[:count].astype(np.float64)
-            g_mean = g_losses.mean(axis=1, keepdims=True)
-            losses = np.hstack([d_losses, *([g_losses] if k else []), g_mean])
-            callback_list.on_train_batch_end(
-                start + n_batches - 1, dict(zip(columns, losses[-1].tolist()))
-            )
-            chunk_losses.append(losses)
-            done += count
-        table = pd.DataFrame(np.vstack(chunk_losses), columns=columns)
-        logs = table[-m:].mean().to_dict()
-        if scoring:
-            scores = np.asarray(scores)[:n_together] if score_inside else score().numpy()[None]
-            if on_scores is not None:
-                on_scores(scores)
-            if is_outlier is not None:
-                auc = auc_by_epoch(scores, is_outlier)
-                table["auc"] = np.repeat(auc, m)
-                logs["auc"] = float(auc[-1])
-        history.append(table)
-        epoch += n_together
-        callback_list.on_epoch_end(epoch - 1, logs)
+
+def _columns(discriminator: np.ndarray, generators: np.ndarray, k: int | None) -> np.ndarray:
+    """Losses in the order of :func:`loss_columns`, (updates, columns)."""
+    generators = generators.astype(np.float64)
+    each = [generators] if k else []
+    return np.hstack([discriminator[:, None], *each, generators.mean(axis=1, keepdims=True)])
+
+
+def _bar(n_epochs: int, n_batches: int, verbose: int) -> Callable[[int, dict, bool], None]:
+    bar = Progbar(n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS)
+
+    def show(done: int, logs: dict[str, float], last: bool) -> None:
         shown = [(name, logs[name]) for name in PROGRESS if name in logs]
-        stopped = model is not None and model.stop_training
-        last = epoch == n_epochs or stopped
-        progress.update(epoch, shown, finalize=last)
-        if checkpoints is not None and not stopped and (last or checkpoints.due(epoch)):
-            history = [pd.concat(history, ignore_index=True)]
-            checkpoints.save(epoch, history[0])
-    callback_list.on_train_end()
-    table = pd.concat(history, ignore_index=True)
-    # Not before: callbacks such as EarlyStopping put other weights back at the end. A run that
-    # came to its last epoch keeps its own, from which it goes on where epochs have grown.
-    if checkpoints is not None and stopped:
-        checkpoints.save(epoch, table, stopped=True)
-    return table.rename_axis("update")
+        bar.update(done / n_batches, shown, finalize=last)
+
+    return show

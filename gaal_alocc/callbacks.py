@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
+import numpy as np
+from sklearn.base import BaseEstimator
+
+REFUSED = {  # of Keras's, and what to do instead
+    "BackupAndRestore": "it keeps one model of a GAN's, and no state of the random numbers. Give"
+    " fit checkpoint_dir= and resume=True: a killed run goes on to the same numbers",
+    "OrbaxCheckpoint": "it has not been tried here. Take ModelCheckpoint, or give fit"
+    " checkpoint_dir=",
+    "ProgbarLogger": "there would be two bars. Set verbose=1",
+    "SwapEMAWeights": "the published optimizers keep no moving average of the weights. Leave it"
+    " out",
+}
+# What Keras calls of a callback before the first update.
+_EARLY = (
+    "set_params",
+    "set_model",
+    "on_train_begin",
+    "on_epoch_begin",
+    "on_batch_begin",
+    "on_train_batch_begin",
+)
 
 
 def as_list(
@@ -16,6 +37,8 @@ def as_list(
     ------
     TypeError
         If it holds something else.
+    ValueError
+        If it holds one of Keras's that cannot do here what it is for; the message says what can.
     """
     if callbacks is None:
         return []
@@ -25,4 +48,39 @@ def as_list(
             raise TypeError(
                 f"callbacks holds {callback!r}; expected instances of keras.callbacks.Callback."
             )
+        for name, remedy in REFUSED.items():
+            if isinstance(callback, getattr(keras.callbacks, name, ())):
+                raise ValueError(f"callbacks holds a {name}, which cannot work here: {remedy}.")
     return callbacks
+
+
+def set_estimator(
+    callbacks: Sequence[keras.callbacks.Callback], estimator: BaseEstimator, X: np.ndarray
+) -> None:
+    """Tell callbacks whom they serve: those that have a ``set_estimator(estimator, X)``.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+        Those of a ``fit``.
+    estimator : BaseEstimator
+        The one being fitted; in a search a clone.
+    X : ndarray
+        Rows or images as its networks see them.
+    """
+    for callback in callbacks:
+        if hasattr(callback, "set_estimator"):
+            callback.set_estimator(estimator, X)
+
+
+def leave_models_alone(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+    """Whether no callback can have changed what the first update is traced from.
+
+    Keras's own and ours have not; what a user's does is its own affair, LambdaCallback's too.
+    """
+    return all(
+        getattr(type(callback), name).__module__.split(".")[0] in ("keras", __package__)
+        and not isinstance(callback, keras.callbacks.LambdaCallback)
+        for callback in callbacks
+        for name in _EARLY
+    )

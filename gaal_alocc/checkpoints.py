@@ -29,7 +29,7 @@ from sklearn.base import BaseEstimator
 
 from gaal_alocc import __version__
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2  # snapshots: the last, and the one to fall back on should it be damaged
 SHARE = 20  # "auto" spends at most one part in so many of the time on writing
 ASIDE = "unfinished.part"

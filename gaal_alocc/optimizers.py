@@ -46,6 +46,11 @@ class InverseTimeDecay(keras.optimizers.schedules.InverseTimeDecay):
         learning_rate, decay = tf.unstack(self.rates)
         return learning_rate / (1 + decay * tf.cast(step, self.rates.dtype))
 
+    def go_on_from(self, learning_rate: float, step: int) -> None:
+        """Have the rate at this step be another, from which it decays on."""
+        self.initial_learning_rate = float(learning_rate) * (1 + self.decay_rate * step)
+        self.rates.assign([self.initial_learning_rate, self.decay_rate])
+
     def get_config(self) -> dict:
         config = super().get_config()
         del config["decay_steps"], config["staircase"]
@@ -68,6 +73,18 @@ class Reusable:
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:
             return grads_and_vars
         return super()._all_reduce_sum_gradients(grads_and_vars)
+
+    @property
+    def learning_rate(self):
+        """That of the next update. Where it decays it may be set too, and decays on from there."""
+        return super().learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        if isinstance(self._learning_rate, InverseTimeDecay) and not callable(learning_rate):
+            self._learning_rate.go_on_from(learning_rate, int(self.iterations))
+        else:
+            super(Reusable, type(self)).learning_rate.fset(self, learning_rate)
 
     @property
     def rates(self) -> list[tf.Variable]:

@@ -46,7 +46,7 @@ def gaal_door(k: int | None, n: int, n_features: int, n_updates: int):
     messages = [sizes(gan.discriminator.weights), [1], sizes(generator.weights), [1]]
     if k is not None:
         messages = [*messages[:2], [n], messages[2], [1, k]]
-    return lambda: door(order, noise, 1, n_updates, n_updates)[0].numpy(), messages
+    return lambda: door(order, noise, n_updates)[0], messages
 
 
 def alocc_door(n_updates: int):

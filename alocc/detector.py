@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy.special
 import tensorflow as tf
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
+from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from alocc import keras2, networks, tensorflow1, training
 from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
 from gaal_alocc import distribution, preconditions, programs
-from gaal_alocc.callbacks import as_list
+from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
@@ -180,9 +180,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         worse than the training images' third quartile by more than 1.5 times their
         interquartile range (Tukey's fence).
     steps_per_execution : int or "auto", default="auto"
-        Updates that one call of a TensorFlow graph runs, at most an epoch. 1 trains by
-        ``train_on_batch``, as the published program does, with the same numbers within
-        float error. "auto" takes as many as have their images in 16 MiB.
+        Updates that one call of a TensorFlow graph runs at most, no more than an epoch; it
+        takes about half a second, in which Ctrl-C waits. 1 trains by ``train_on_batch``, as the
+        published program does, with the same numbers within float error. "auto" takes as many
+        as have their images in 16 MiB.
     strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
         Devices to train on. Every batch is divided over them, and the result is one device's
         within float error: batch normalisation sees the whole batch, and gradients are
@@ -342,6 +343,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             Called as in Keras after every epoch, with the epoch's mean losses under the
             names of the columns of ``history_``. Their model is the adversarial model, with
             the weights of that epoch; training ends where they set its ``stop_training``.
+            docs/callbacks.md tells what each of Keras's does.
         checkpoint_dir : path-like, optional
             Folder of this run alone, made where it is missing, for the weights after every
             epoch, ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``, and
@@ -371,7 +373,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             up, whose white may be another than 255; if the replicas cannot share a batch, or
             ``strategy`` is one that cannot train, or cannot with a checkpoint_dir. If the
             snapshot to resume is of other data, parameters or versions, the message naming
-            every difference, or the weights of one of its epochs are damaged or missing.
+            every difference, or the weights of one of its epochs are damaged or missing. If
+            callbacks holds one of Keras's that cannot work here.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -480,6 +483,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 for name, model in pair.items():
                     _write_weights(model, checkpoints, epoch, name)
 
+        set_estimator(callbacks, self, X)
         history = training.train(
             models,
             X,
@@ -509,9 +513,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         self.image_shape_ = image_shape
         self.history_ = history
         self.epoch_weights_ = epoch_weights
-        few = min(REFERENCES, REFERENCE_PIXELS // (image_shape[0] * image_shape[1]))
-        few = max(few, self.batch_size)
-        self._references = X[:: max(1, len(X) // few)][:few].copy()
+        self._references = self._pick_references(X)
         last = len(epoch_weights) - 1
         how = self._setting("select_epoch")
         if how == "min_reconstruction":
@@ -520,6 +522,20 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         if how == "mean":  # callbacks may have ended it before first_epoch
             return self._use_epochs(range(min(self.first_epoch, last), last + 1), X)
         return self.use_epoch(last, X)
+
+    def _pick_references(self, X: np.ndarray) -> np.ndarray:
+        few = min(REFERENCES, REFERENCE_PIXELS // (X.shape[1] * X.shape[2]))
+        few = max(few, self.batch_size)
+        return X[:: max(1, len(X) // few)][:few].copy()
+
+    def _so_far(self, model: networks.AdversarialModel, references: np.ndarray) -> Self:
+        """Give a detector with the networks as they are, in the middle of this one's training."""
+        detector = clone(self)
+        detector.generator_, detector.discriminator_ = model.generator, model.discriminator
+        detector.fidelity_, detector.image_shape_ = self.fidelity, references.shape[1:]
+        detector._references = references
+        detector.calibrations_ = [{"epoch": 0, **detector._calibrate()}]
+        return detector
 
     def use_epoch(self, epoch: int, X) -> Self:
         """Take the weights of another epoch.

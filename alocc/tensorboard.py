@@ -8,64 +8,58 @@ import tensorflow as tf
 
 import gaal_alocc.tensorboard
 from alocc import networks
-from alocc.detector import BLOCK_PIXELS, _check_images, _pixels
+from alocc.detector import SCORES, _check_images, _pixels
 from alocc.pixels import add_noise
 
 SHOWN = 10  # images a row
+SCORED = 1000  # where none are given
 
 
 class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
     """Write a training of ALOCC for TensorBoard.
 
     Every epoch the losses, under the names of the columns of ``history_`` with ``epoch_`` in
-    front, and ``epoch_learning_rate``, that the next step of R or D will have. Where ``X`` is
-    given, as often as ``looks`` tells, the histograms ``scores/reconstruction``, ``scores/d_x``
-    and ``scores/d_rx``, and as an image ``reconstructions``: the first ten of X, above their
-    noisy copies, above R's output for these.
+    front, and ``epoch_learning_rate``, that the next step of R or D will have. As often as
+    ``looks`` tells, the histograms ``scores/reconstruction``, ``scores/d_x`` and ``scores/d_rx``,
+    as ``score_samples`` would give them with that epoch in use, and as an image
+    ``reconstructions``: the first ten of X, above their noisy copies, above R's output for these.
 
     Parameters
     ----------
     log_dir, looks, **kwargs
         See :class:`gaal_alocc.tensorboard.TensorBoard`.
-    detector : ALOCC
-        Its parameters are shown as hyper-parameters; among them the noise.
+    detector : ALOCC, default=None
+        See :class:`gaal_alocc.tensorboard.TensorBoard`.
     X : array-like of shape (n, height, width) or (n, height, width, channels), default=None
-        Images to score, such as those of ``fit`` or some of them.
+        Images to score, such as those of ``fit`` or some of them; None for the first thousand.
     """
 
-    def __init__(self, log_dir, detector, X=None, *, looks=100, **kwargs) -> None:
-        super().__init__(log_dir, detector, X, looks=looks, **kwargs)
+    def set_estimator(self, estimator, X: np.ndarray) -> None:
+        """Serve an ALOCC that is about to be trained on X, images in [0, 1]."""
+        super().set_estimator(estimator, X)
+        self._references = estimator._pick_references(X)
 
     @property
     def discriminator(self) -> keras.Model:
         """D, within the adversarial model."""
         return self.model.discriminator
 
-    def look(self, step: int) -> None:
-        """Write the histograms of the scores, and the reconstructions."""
-        X = _check_images(self.X)
-        block = max(1, BLOCK_PIXELS // (X.shape[1] * X.shape[2]))
-        dtype = networks.float_type()
-        starts = range(0, len(X), block)
-        parts = [self._scores(_pixels(X[i : i + block], dtype)) for i in starts]
-        for name in parts[0]:
-            scores = np.concatenate([part[name] for part in parts])
-            tf.summary.histogram(f"scores/{name}", scores, step)
+    def as_seen(self, X) -> np.ndarray:
+        """Give images in [0, 1], with their axis of channels."""
+        return _pixels(_check_images(X), networks.float_type())
 
-        shown = _pixels(X[:SHOWN], dtype)
-        noisy = add_noise(shown, self.detector.noise_sigma, 0).astype(shown.dtype)
-        reconstructions = self.model.generator(noisy, training=False).numpy()
-        as_images = networks.FIDELITIES[self.detector.fidelity].as_images
-        rows = [shown, noisy, as_images(reconstructions)]
+    def look(self, X: np.ndarray, step: int) -> None:
+        """Write the histograms of the scores, and the reconstructions."""
+        X = X[:SCORED] if self.X is None else X
+        detector = self._estimator._so_far(self.model, self._references)
+        for score in SCORES:
+            scores = detector.score_samples(X, score)
+            tf.summary.histogram(f"scores/{score}", scores, step)
+
+        shown = X[:SHOWN]
+        noisy = add_noise(shown, detector.noise_sigma, 0).astype(shown.dtype)
+        rows = [shown, noisy, detector.reconstruct(noisy)]
         picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
         tf.summary.image(
             "reconstructions", picture[None], step, description="x, x with noise z, R(z)"
         )
-
-    def _scores(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        reconstruction, d_rx = (part.numpy() for part in self.model(x, training=False))
-        return {
-            "reconstruction": -np.mean((x - reconstruction) ** 2, axis=(1, 2, 3)),
-            "d_x": self.discriminator(x, training=False).numpy().ravel(),
-            "d_rx": d_rx.ravel(),
-        }

@@ -35,11 +35,11 @@ from sklearn.utils.validation import (
 from gaal import networks, stopping, training
 from gaal.labels import read_labels
 from gaal_alocc import distribution, preconditions, programs, rows
-from gaal_alocc.callbacks import as_list
+from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
-from gaal_alocc.progress import Progbar
+from gaal_alocc.progress import Progbar, tell
 
 FILE_FORMAT = 1
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
@@ -139,7 +139,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             Called as in Keras after every epoch, with the epoch's mean losses and its AUC
             under the names of the columns of ``history_``; their model is
             ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
-            Those that set the learning rate have nothing to set: it is a schedule.
+            docs/callbacks.md tells what each of Keras's does.
         checkpoint_dir : path-like, optional
             Folder of this run alone, made where it is missing, for snapshots from which a
             killed process goes on. The last two are kept, also of a finished run.
@@ -166,7 +166,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             sub-generators or the replicas cannot share the batch, if stop_epochs="auto" finds
             no answer, or if ``strategy`` is one that cannot train, or cannot with a
             checkpoint_dir. If the snapshot to resume is of other data, parameters or versions;
-            the message names every difference.
+            the message names every difference. If callbacks holds one of Keras's that cannot
+            work here.
         TypeError
             If callbacks holds something else.
         FileExistsError
@@ -224,6 +225,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         X = X[training_order]  # no second name keeps what was read from a file in memory
         if is_outlier is not None:
             is_outlier = is_outlier[training_order]
+        set_estimator(callbacks, self, X)
         run = functools.partial(self._train, X, generators)
         stop_epochs = self.stop_epochs
         if stop_epochs == "auto":
@@ -366,7 +368,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         while True:
             n_epochs = math.ceil(n_updates / (n // min(self.batch_size, n)))
             if self.verbose and distribution.is_chief():
-                print(f'stop_epochs="auto": {n_epochs} epochs without stopping')
+                tell(f'stop_epochs="auto": {n_epochs} epochs without stopping')
             _, history = run(n_epochs, n_epochs, whether_stop=False)
             loss = history["generator_loss"].to_numpy()
             if not np.isfinite(loss).all():
@@ -669,9 +671,10 @@ class SOGAAL(_GAAL):
         ``make_pipeline(MinMaxScaler(), ...)`` does, here also block by block and in saved
         detectors. The networks see scaled rows, and the generator's are scaled ones.
     steps_per_execution : int or "auto", default="auto"
-        Updates that one call of a TensorFlow graph runs. 1 trains by ``train_on_batch``, as
-        the published program does, with the same numbers within float error. "auto" picks
-        a length, and XLA where the run is long enough to pay for its compilation.
+        Updates that one call of a TensorFlow graph runs at most; it takes about half a second,
+        in which Ctrl-C waits. 1 trains by ``train_on_batch``, as the published program does,
+        with the same numbers within float error. "auto" picks a length, and XLA where the run
+        is long enough to pay for its compilation.
     strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
         Devices to train on. Every batch is divided over them, and the result is one device's
         within float error. "mirrored": all GPUs of this machine. "multiworker": the machines

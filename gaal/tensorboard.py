@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import gaal_alocc.tensorboard
+from gaal import networks
 from gaal.training import SCORE_BLOCK
 
 
@@ -16,15 +17,15 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
     Every epoch ``epoch_discriminator_loss``, ``epoch_generator_loss``,
     ``epoch_sub_generator{i}_loss`` (MO-GAAL) and, where ``fit`` was given y, ``epoch_auc``; and
     the learning rates of the generators, ``epoch_learning_rate``, and of the discriminator,
-    ``epoch_learning_rate_discriminator``, that the next update will have. Where ``X`` is given,
-    the histogram ``scores/d_x`` of D(x), as often as ``looks`` tells.
+    ``epoch_learning_rate_discriminator``, that the next update will have. As often as ``looks``
+    tells the histogram ``scores/d_x`` of D(x), as ``score_samples`` would then give it.
 
     Parameters
     ----------
     log_dir, detector, looks, **kwargs
         See :class:`gaal_alocc.tensorboard.TensorBoard`.
     X : array-like of shape (n, d), default=None
-        Rows to score, as those that the detector is given.
+        Rows to score, as those that the detector is given; None for the training data.
 
     Examples
     --------
@@ -45,11 +46,16 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
         """D, within the combined model."""
         return self.model.get_layer("discriminator")
 
-    def look(self, step: int) -> None:
+    def as_seen(self, X) -> np.ndarray:
+        """Scale rows as the estimator does."""
+        scaler = getattr(self._estimator, "scaler_", None)
+        X = X if scaler is None else scaler.transform(np.asarray(X, np.float64))
+        return np.asarray(X, np.float32)
+
+    def look(self, X: np.ndarray, step: int) -> None:
         """Write the histogram of D(x)."""
-        scaler = getattr(self.detector, "scaler_", None)
-        X = self.X if scaler is None else scaler.transform(np.asarray(self.X, np.float64))
-        X = np.asarray(X, np.float32)
-        blocks = [X[i : i + SCORE_BLOCK] for i in range(0, len(X), SCORE_BLOCK)]
-        scores = np.concatenate([self.discriminator(block).numpy() for block in blocks])
-        tf.summary.histogram("scores/d_x", scores, step, description="D(x) of the rows X")
+        score = networks.scorer(self.discriminator)
+        blocks = [score(X[i : i + SCORE_BLOCK]) for i in range(0, len(X), SCORE_BLOCK)]
+        tf.summary.histogram(
+            "scores/d_x", np.concatenate(blocks), step, description="D(x) of the rows X"
+        )

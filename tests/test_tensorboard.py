@@ -13,12 +13,15 @@ import pytest
 
 pytest.importorskip("tensorboard")
 
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
 from alocc import ALOCC
-from gaal import MOGAAL
+from gaal import MOGAAL, SOGAAL
 from gaal.datasets import make_onecluster
 
 DATA = make_onecluster(60, 6, random_state=0)
@@ -164,6 +167,96 @@ def test_what_is_wrong_is_told_before_the_training(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(ImportError, match=r"gaal-alocc\[tensorboard\]"):
         TensorBoard(tmp_path)
+
+
+def histogram(run, tag):
+    """Steps, and least and greatest value and count of the last."""
+    steps, values = series(run, tag)
+    return steps, values[-1][0, 0], values[-1][-1, 1], values[-1][:, 2].sum()
+
+
+@pytest.mark.parametrize("jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_clones_of_a_cross_validation_have_runs_of_their_own(tmp_path, jobs):
+    from gaal.tensorboard import TensorBoard
+
+    X = 10 * DATA.data - 3
+    original = SOGAAL(stop_epochs=1, scale="minmax", random_state=0)
+    results = cross_validate(
+        original.set_params(lr_d=0.02),
+        X,
+        np.where(DATA.target, -1, 1),
+        cv=StratifiedKFold(3),
+        scoring="roc_auc",
+        params={"callbacks": [TensorBoard(tmp_path, original, X)]},
+        return_estimator=True,
+        n_jobs=jobs,
+    )
+    folders = sorted(folder.name for folder in tmp_path.iterdir())
+    assert folders == ["fit_1", "fit_2", "fit_3"]
+    shown = [histogram(events(tmp_path / name), "scores/d_x")[1:] for name in folders]
+    scores = [detector.score_samples(X) for detector in results["estimator"]]
+    expected = sorted((s.min(), s.max(), len(s)) for s in scores)
+    np.testing.assert_allclose(sorted(shown), expected, atol=1e-6)
+    assert {hparams(events(tmp_path / name))["lr_d"].number_value for name in folders} == {0.02}
+
+
+def test_a_search_shows_each_clone_with_its_parameters_and_its_scale(tmp_path):
+    from gaal.tensorboard import TensorBoard
+
+    search = GridSearchCV(
+        SOGAAL(stop_epochs=1, random_state=0),
+        {"scale": [None, "minmax"], "lr_d": [0.01, 0.1]},
+        scoring="roc_auc",
+        cv=[(np.arange(60), np.arange(60))],
+        refit=False,
+    )
+    search.fit(DATA.data, np.where(DATA.target, -1, 1), callbacks=TensorBoard(tmp_path))
+    for params in search.cv_results_["params"]:
+        (run,) = (
+            run
+            for run in map(events, tmp_path.iterdir())
+            if hparams(run)["lr_d"].number_value == params["lr_d"]
+            and hparams(run)["scale"].string_value == str(params["scale"])
+        )
+        scores = search.estimator.set_params(**params).fit(DATA.data).score_samples(DATA.data)
+        _, *shown = histogram(run, "scores/d_x")
+        np.testing.assert_allclose(shown, [scores.min(), scores.max(), 60], atol=1e-6)
+
+
+def test_behind_a_scaler_it_shows_the_rows_that_the_detector_sees_or_says_so(tmp_path):
+    from gaal.tensorboard import TensorBoard
+
+    X = 10 * DATA.data - 3
+    pipeline = make_pipeline(MinMaxScaler(), SOGAAL(stop_epochs=1, random_state=0))
+    pipeline.fit(X, sogaal__callbacks=TensorBoard(tmp_path / "right"))
+    scores = pipeline.score_samples(X)
+    (run,) = (tmp_path / "right").iterdir()
+    _, *shown = histogram(events(run), "scores/d_x")
+    np.testing.assert_allclose(shown, [scores.min(), scores.max(), 60], atol=1e-6)
+    with pytest.warns(UserWarning, match=r"None of the rows X .* SOGAAL is fitted on.*scaler"):
+        pipeline.fit(X, sogaal__callbacks=TensorBoard(tmp_path / "wrong", X=X))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"statistics": "train_batch", "orientation": "training"},
+        pytest.param({"statistics": "batch"}, marks=pytest.mark.slow),
+    ],
+)
+def test_alocc_shows_what_its_scores_would_be(tmp_path, settings):
+    from alocc.tensorboard import TensorBoard
+
+    X = np.random.default_rng(0).random((20, 16, 16), np.float32)
+    detector = ALOCC(
+        2, batch_size=10, gf_dim=1, df_dim=1, select_epoch="last", random_state=0, **settings
+    )
+    detector.fit(X, callbacks=[TensorBoard(tmp_path, detector)])
+    for score in ("reconstruction", "d_x", "d_rx"):
+        steps, *shown = histogram(events(tmp_path), f"scores/{score}")
+        expected = detector.score_samples(X, score)
+        assert steps == [0, 1]
+        np.testing.assert_allclose(shown, [expected.min(), expected.max(), 20], atol=1e-5)
 
 
 @pytest.mark.slow

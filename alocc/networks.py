@@ -20,6 +20,7 @@ from gaal_alocc import distribution, optimizers
 
 DATA_FORMAT = "channels_last"  # of X, whatever Keras's default is set to
 DECODERS = ("upsampling", "transpose")
+PARTS = ("generator", "discriminator")
 MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
 
 
@@ -179,17 +180,25 @@ class AdversarialModel(keras.Model):
     def get_config(self):
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            **{name: _uncompiled_config(getattr(self, name)) for name in PARTS},
             "frozen_statistics": self.frozen_statistics,
             "one_phase": self.one_phase,
         }
 
+    def get_compile_config(self):
+        return None  # Keras could not load an optimizer that this model shares with D
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        for part in ("generator", "discriminator"):
+        for part in PARTS:
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
         return cls(**config)
+
+
+def _uncompiled_config(model: keras.Model) -> dict:
+    config = keras.saving.serialize_keras_object(model)
+    config.pop("compile_config", None)
+    return config
 
 
 class DiscriminatorModel(keras.Model):

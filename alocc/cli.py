@@ -297,8 +297,8 @@ def _add_data(
         "--dataset",
         type=os.path.expanduser,
         default="mnist",
-        help="mnist, digits, or a folder of images: subfolders name the classes, those called"
-        " train and test the parts",
+        help="mnist, digits, a folder of IDX files, or of images: subfolders name the classes,"
+        " those called train and test the parts; or videos laid out as UCSD's, with masks",
     )
     data.add_argument(
         "--dataset_address",
@@ -309,7 +309,10 @@ def _add_data(
     _add_reading(data)
     data.add_argument(
         "--attention_label",
-        help="the class of the inliers; by default 1 for mnist and digits, else the only class",
+        nargs="+",
+        metavar="LABEL",
+        help="the class or classes of the inliers, or all; by default 1 for mnist and digits, all"
+        " training videos, else the only class",
     )
     data.add_argument(
         "--outlier_share",
@@ -474,12 +477,13 @@ def _test(args: argparse.Namespace) -> None:
         split = _split(images, args)
         scores = all_scores(detector, split.X_test)
         aucs = _aucs(scores, split.is_outlier)
-        labelled = images.target is not None
-        tutorial = tutorial_test(
-            detector,
-            images.data if labelled else images.test_data,
-            images.target if labelled else images.test_target,
-        )
+        if images.is_anomalous is not None:  # the names of videos are no classes
+            shown = split.X_test, split.labels
+        elif images.target is not None:
+            shown = images.data, images.target
+        else:
+            shown = images.test_data, images.test_target
+        tutorial = tutorial_test(detector, *shown)
         if folder is not None:
             _score_table(detector, split, scores).to_csv(folder / "scores.csv", index=False)
             tutorial.to_csv(folder / "tutorial.csv", index=False)
@@ -565,14 +569,20 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
     from alocc.datasets import one_class_split
 
     has_test = images.test_data is not None
-    y, y_test = images.target, images.test_target
+    y, y_test, label = images.target, images.test_target, args.attention_label
     if has_test and y is not None and y_test is None:
         raise UserError("train has subfolders that name classes, but test has none.")
-    labelled = y_test is not None or (y is not None and len(np.unique(y)) > 1)
-    if labelled:
-        label = _attention_label(images, args)
+    if images.is_anomalous is not None:  # the names of videos are no classes of their frames
+        kinds = np.array(["normal", "anomalous"])
+        y_test = kinds[images.is_anomalous.astype(int)]
+        if y is not None and label is not None:
+            chosen = one_class_split(images.data, y, label, X_test=images.data, y_test=y)
+            images.data = chosen.X_train
+        y, label = np.full(len(images.data), "normal"), "normal"
+    if y_test is not None or (y is not None and len(np.unique(y)) > 1):
+        label = label or _attention_label(images)
         if y is None:  # training images of one class, without a subfolder
-            y = np.full(len(images.data), label)
+            y = np.resize(label, len(images.data))  # of several one or another
         split = one_class_split(
             images.data,
             y,
@@ -582,11 +592,14 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
             y_test=y_test,
             random_state=args.seed,
         )
-        split.update(row=split.test_index, target=label, of=f" of class {label}")
-    elif args.attention_label is not None and y is None:
+        if isinstance(label, list) and len(label) == 1:
+            label = label[0]
+        of = f" of classes {', '.join(label)}" if isinstance(label, list) else f" of class {label}"
+        split.update(row=split.test_index, target=label, of=of)
+    elif label not in (None, ["all"]) and y is None:
         raise UserError(
-            f"--attention_label {args.attention_label}: the images have no labels, which the"
-            " names of subfolders would give."
+            f"--attention_label {' '.join(label)}: the images have no labels, which the names of"
+            " subfolders would give."
         )
     else:
         X_test = images.test_data if has_test else images.data
@@ -599,18 +612,16 @@ def _split(images: Bunch, args: argparse.Namespace) -> Bunch:
     return split
 
 
-def _attention_label(images: Bunch, args: argparse.Namespace) -> str:
+def _attention_label(images: Bunch) -> str:
     import numpy as np
 
-    if args.attention_label is not None:
-        return args.attention_label
     if images.name in ("mnist", "digits"):
         return "1"
     classes = np.unique(images.test_target if images.target is None else images.target)
     if images.target is not None and len(classes) == 1:
         return str(classes[0])
     raise UserError(
-        "--attention_label is needed, the class of the inliers, one of"
+        "--attention_label is needed, the class of the inliers or several, or all, of"
         f" {', '.join(map(str, classes))}."
     )
 

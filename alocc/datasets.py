@@ -26,7 +26,7 @@ from alocc.mnist import (
 from alocc.patches import anomaly_map, extract_patches, frame_scores
 from alocc.pixels import NOISE_SIGMA, add_noise, resize_images, to_unit
 from alocc.splits import one_class_split
-from alocc.videos import make_blobs_video
+from alocc.videos import frame_truth, load_video, make_blobs_video
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -41,6 +41,7 @@ __all__ = [
     "load_image_folder",
     "load_images",
     "load_mnist",
+    "load_video",
     "make_blobs_video",
     "one_class_split",
     "read_idx",
@@ -71,7 +72,8 @@ def load_images(
         A name; or a folder that holds IDX files of the names of MNIST's, as Fashion-MNIST does;
         or a folder of images for :func:`load_image_folder`. A folder with the
         subfolders train and test gives the two parts, read as one set; what else lies in it,
-        as the ground_truth of MVTec AD, is passed over.
+        as the ground_truth of MVTec AD, is passed over. UCSD's videos come frame by frame, see
+        :func:`load_video`, their names as classes.
     path : str or Path, optional
         For "mnist" where its files are, see :func:`load_mnist`. With any other name than
         "mnist" and "digits", the folder of images, as ``dataset_address`` once was.
@@ -91,7 +93,8 @@ def load_images(
     -------
     Bunch
         data, target, test_data, test_target, files, test_files (None where there is no such
-        part, or no file an image), name, DESCR.
+        part, or no file an image), name, DESCR; is_anomalous, bool, of the test images, where
+        they are frames of videos with masks or a list of anomalous frames, else None.
 
     Warns
     -----
@@ -115,7 +118,13 @@ def load_images(
     else:
         folder = Path(os.path.expanduser(dataset if path is None else path))
         if not holds_idx(folder):
-            return load_parts(folder, options)
+            images = load_parts(folder, options)
+            images.is_anomalous = None
+            if images.test_target is not None:
+                images.is_anomalous = frame_truth(images.test_files)
+            if images.is_anomalous is not None:
+                images.DESCR += f", {images.is_anomalous.sum()} of these anomalous frames"
+            return images
         images = load_idx_folder(folder)
     if channels == 3:
         raise ValueError(f"{images.name} is grey, but three channels are asked for.")
@@ -125,5 +134,5 @@ def load_images(
         if size is not None and images[part].shape[1:3] != options["size"]:
             images[part] = resize_images(images[part], *options["size"])
             images.DESCR += f", resized to {size[0]} x {size[1]}" if part == "data" else ""
-    images.update(files=None, test_files=None)
+    images.update(files=None, test_files=None, is_anomalous=None)
     return images

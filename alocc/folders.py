@@ -1,4 +1,4 @@
-"""Folders of images: classes in subfolders, parts to train and to test on."""
+"""Folders of images: classes or videos in subfolders, parts to train and to test on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from alocc.images import check_options, read_images, to_channels
 
+MASKS = "_gt"  # at the end of the names of UCSD's folders of masks
 IMAGE_SUFFIXES = (
     ".apng",
     ".avif",
@@ -44,8 +45,9 @@ def load_image_folder(
     """Load a folder of images, or of subfolders of images that name their classes.
 
     Files are taken in sorted order, with numbers in names in order of size (2 before 10).
-    Files whose suffix is not that of an image, and hidden ones, are passed over. Needs Pillow,
-    whose modes become, upright as EXIF says:
+    Files whose suffix is not that of an image, and hidden ones, are passed over; so is a
+    subfolder beside another of its name without _gt, which holds masks as UCSD's videos have
+    them. Needs Pillow, whose modes become, upright as EXIF says:
 
     ====================================  =================================================
     Mode                                  Read as
@@ -76,11 +78,11 @@ def load_image_folder(
     channels : {1, 3}, optional
         1 turns images grey, 3 into colour. By default grey if all images are, else colour.
     white : float, optional
-        What is white, of 0 for black; above 0. By default 255 in files of 8 bits a pixel, with
-        a warning where all of the set are below 128, and 1 for floats; for other whole numbers
-        the most that 8, 12 or 16 bits hold, or all bits of the file less a sign, whichever of
-        them first holds every such pixel of the set, with a warning unless they are the
-        file's. Above 255 it is for files of more than 8 bits alone. Images to be compared, as
+        What is white, of 0 for black; above 0. By default 255 in files of 8 bits a pixel and 1
+        for floats; for other whole numbers the most that 8, 12 or 16 bits hold, or all bits of
+        the file less a sign, whichever of them first holds every such pixel of the set, with a
+        warning unless they are the file's; and with one where the whole set is below half of
+        white. Above 255 it is for files of more than 8 bits alone. Images to be compared, as
         those to train on and those to score, should be given the same.
     background : int in 0..255, optional
         The grey that shows through transparency. By default 255, white; and black, with a
@@ -110,7 +112,7 @@ def load_image_folder(
     """
     options = check_options(size, channels, white, background)
     folder = Path(os.path.expanduser(folder))
-    files, target = ([folder], None) if folder.is_file() else _find_images(folder)
+    files, target = ([folder], None) if folder.is_file() else find_images(folder)
     return Bunch(
         data=_stack(files, read_images(files, **options)),
         target=target,
@@ -129,6 +131,9 @@ def load_frames(
     background: int | None = None,
 ) -> np.ndarray:
     """Load the frames of a video from a folder of images, in sorted order.
+
+    Videos to train and to test on, with what is anomalous in them, loads
+    :func:`alocc.datasets.load_video`.
 
     Parameters
     ----------
@@ -149,23 +154,25 @@ def load_frames(
 
 
 def load_parts(folder: Path, options: dict) -> Bunch:
+    """Load a folder of the parts train and test, in any case, or one without parts."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{str(folder)!r} is neither 'mnist' nor 'digits' nor a folder.")
-    subfolders = [entry.name for entry in _entries(folder) if entry.is_dir()]
+    subfolders = {entry.name.lower(): entry for entry in entries(folder) if entry.is_dir()}
     if not {"train", "test"} <= set(subfolders):
         images = load_image_folder(folder, **options)
         return Bunch(**images, test_data=None, test_target=None, test_files=None)
-    files, target = _find_images(folder / "train")
-    test_files, test_target = _find_images(folder / "test")
+    files, target = find_images(subfolders["train"])
+    test_files, test_target = find_images(subfolders["test"])
     images = read_images([*files, *test_files], **options)
     train = _stack(files, images[: len(files)])
-    test = _stack(test_files, [to_channels(i, train.shape[3]) for i in images[len(files) :]])
+    del images[: len(files)]  # of a video much memory
+    test = _stack(test_files, [to_channels(image, train.shape[3]) for image in images])
     if train.shape[1:] != test.shape[1:]:
         raise ValueError(
             f"{files[0]} is {_size_text(train[0])}, {test_files[0]} is {_size_text(test[0])}:"
             " give a size to resize to (--input_height)."
         )
-    beside = [name for name in subfolders if name not in ("train", "test")]
+    beside = [entry.name for name, entry in subfolders.items() if name not in ("train", "test")]
     return Bunch(
         data=train,
         target=target,
@@ -179,15 +186,15 @@ def load_parts(folder: Path, options: dict) -> Bunch:
     )
 
 
-def _find_images(folder: Path) -> tuple[list[Path], np.ndarray | None]:
+def find_images(folder: Path) -> tuple[list[Path], np.ndarray | None]:
     """Find the image files of a folder, or of its subfolders with their names as classes."""
     if not folder.is_dir():
         raise FileNotFoundError(f"folder={str(folder)!r} is not a folder.")
-    files = _image_files(folder)
+    files = image_files(folder)
     in_subfolders = {
         entry.name: found
-        for entry in _entries(folder)
-        if entry.is_dir() and (found := _image_files(entry))
+        for entry in entries(folder)
+        if entry.is_dir() and not _holds_masks(entry) and (found := image_files(entry))
     }
     if files and in_subfolders:
         raise ValueError(
@@ -220,18 +227,29 @@ def _stack(files: list[Path], images: list[np.ndarray]) -> np.ndarray:
     return data
 
 
+def _holds_masks(folder: Path) -> bool:
+    video = folder.name.removesuffix(MASKS)
+    return video != folder.name and folder.with_name(video).is_dir()
+
+
+def mask_files(video: Path) -> list[Path]:
+    """List the masks of a folder of frames, which lie in the one beside it; there may be none."""
+    folder = video.with_name(video.name + MASKS)
+    return image_files(folder) if folder.is_dir() else []
+
+
 def _natural(path: Path) -> list:
     # re.split alternates text and digits, so that like is compared with like
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)] + [path.name]
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
     return sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
 
 
-def _image_files(folder: Path) -> list[Path]:
-    return [e for e in _entries(folder) if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
+def image_files(folder: Path) -> list[Path]:
+    return [e for e in entries(folder) if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
 
 
 def _size_text(image: np.ndarray) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alocc.pixels import DIM, check_pair, resize_images
+from alocc.pixels import check_pair, resize_images
 from gaal_alocc.file_kinds import instead
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ def read_images(
         With 1 channel or 3, grey images with 1 unless ``channels`` is 3.
     """
     files = [_read(path, size, channels, white, background) for path in paths]
-    _find_white(files, white)
-    _check_bytes(files, white)
+    guessed = _find_white(files, white)
     _check_upper_bytes(files, white)
+    if white is None and not guessed:
+        _tell_dark(files)
     notes: dict[str, list[Path]] = {}
     for file in files:
         for note in file.notes:
@@ -181,7 +182,8 @@ def _decode(path: Path, image: Image.Image, background: int | None) -> _File:
         extrema = zip(image.getbands(), image.getextrema())
         upper_bytes = max(high for band, (_, high) in extrema if band not in "Aa")
     pixels, more = _flatten(image, raw_mode, background)
-    return _File(path, pixels, upper_bytes=upper_bytes, notes=(*notes, *more))
+    high = 255 if upper_bytes is None else upper_bytes
+    return _File(path, pixels, high=high, upper_bytes=upper_bytes, notes=(*notes, *more))
 
 
 def _tiff_kind(path: Path) -> str:
@@ -311,8 +313,9 @@ def _lay_on(image: Image.Image, background: int | None) -> tuple[Image.Image, li
 # The whole set
 
 
-def _find_white(files: list[_File], white: float | None) -> None:
-    """Set the white of every file of more than 8 bits, as given, known, or from the pixels."""
+def _find_white(files: list[_File], white: float | None) -> bool:
+    """Set the white of every file of more than 8 bits, and tell if it is from the pixels alone."""
+    guessed = False
     deep = [file for file in files if file.pixels.dtype != np.uint8]
     for file in deep:
         if file.low < 0:
@@ -335,7 +338,7 @@ def _find_white(files: list[_File], white: float | None) -> None:
             )
         for file in unknown:
             file.white = 2.0 ** fit[0] - 1
-        if fit[0] != full:
+        if guessed := fit[0] != full:
             warnings.warn(
                 f"{_name([file.path for file in unknown])}: {full} bits a pixel, but none above"
                 f" {highest.high:g}: read as {fit[0]} bits, white={2 ** fit[0] - 1}. Give white="
@@ -347,6 +350,7 @@ def _find_white(files: list[_File], white: float | None) -> None:
         _check_high(file, file.white)
         if 0 < file.high < file.white / 510:
             file.notes += (f"nothing in it comes near white={file.white:g}: it is all black.",)
+    return guessed
 
 
 def _check_high(file: _File, white: float) -> None:
@@ -357,19 +361,15 @@ def _check_high(file: _File, white: float) -> None:
         )
 
 
-def _check_bytes(files: list[_File], white: float | None) -> None:
-    """Tell of a set of bytes that are all dark, as are 0 and 1 where 1 is white."""
-    high = max(file.high for file in files)
-    if (
-        white is None
-        and 0 < high < DIM
-        and all(file.pixels.dtype == np.uint8 for file in files)
-        and sum(math.prod(file.pixels.shape[:2]) for file in files) >= FEW
-    ):
+def _tell_dark(files: list[_File]) -> None:
+    """Tell of a set that is all dark, as are bytes of 0 and 1, whose white is hardly 255."""
+    brightest = max(files, key=lambda file: file.high / file.white)
+    high, white = brightest.high, brightest.white
+    if 0 < 2 * high <= white and sum(math.prod(file.pixels.shape[:2]) for file in files) >= FEW:
         warnings.warn(
-            f"{_name([file.path for file in files])}: 8 bits a pixel, but none above {high:g}: read"
-            f" as dark images, as 255 is white. Give white={high:g}, or what is white in them,"
-            " where that is not so, and white=255 where it is.",
+            f"{_name([file.path for file in files])}: none above {high:g}, where {white:g} is"
+            f" white: read as dark images. Give white={high:g}, or what is white in them, where"
+            f" that is not so, and white={white:g} where it is.",
             UserWarning,
             stacklevel=4,
         )

@@ -28,8 +28,9 @@ def one_class_split(
         Images to train on and, without ``X_test``, to test on.
     y : array of shape (n,)
         Their classes.
-    target : label
-        The class of the inliers. A label is found by value, or by its text ("1" finds 1).
+    target : label, sequence of labels or "all"
+        The class of the inliers, or classes; "all" for all of y, unless a class has that name.
+        A label is found by value, or by its text ("1" finds 1).
     outlier_share : float in [0, 1), optional
         Outliers among all test images, in the paper 0.1 to 0.5. By default every image of
         the other classes is in the test.
@@ -60,8 +61,8 @@ def one_class_split(
         raise ValueError("X_test and y_test come together: one is missing.")
     rng = check_random_state(random_state)
     y = _check_labels(X, y, "y")
-    target = _find_label(y, target)
-    train = np.flatnonzero(y == target)
+    targets = _find_labels(y, target, "y")
+    train = np.flatnonzero(np.isin(y, targets))
     if X_test is None:
         if not 0 < test_share < 1:
             raise ValueError(f"test_share={test_share!r}, expected a share in (0, 1).")
@@ -76,8 +77,9 @@ def one_class_split(
         X_test, y_test = X, y
     else:
         y_test = _check_labels(X_test, y_test, "y_test")
-        inliers = np.flatnonzero(y_test == _find_label(y_test, target, "y_test"))
-    outliers = np.flatnonzero(y_test != target)
+        targets = _find_labels(y_test, targets, "y_test")
+        inliers = np.flatnonzero(np.isin(y_test, targets))
+    outliers = np.flatnonzero(~np.isin(y_test, targets))
     if outlier_share is not None:
         wanted = round(len(inliers) * outlier_share / (1 - outlier_share))
         if wanted > len(outliers):
@@ -104,10 +106,20 @@ def _check_labels(X: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
     return y
 
 
-def _find_label(y: np.ndarray, target: object, name: str = "y") -> object:
+def _find_labels(y: np.ndarray, target: object, name: str) -> list:
+    """Find the labels of y that are among the targets, of which y need have, and y_test one."""
     labels = np.unique(y)
-    for label in labels:
-        if label == target or str(label) == str(target):
-            return label
-    there = ", ".join(str(label) for label in labels)
-    raise ValueError(f"target={target!r} is not among the labels of {name}: {there}.")
+    several = isinstance(target, list | tuple | set | np.ndarray)
+    found, missing = [], []
+    for wanted in target if several else [target]:
+        same = [label for label in labels if label == wanted or str(label) == str(wanted)]
+        found += same
+        missing += [] if same else [wanted]
+    if name == "y" and [str(label) for label in missing] == ["all"]:
+        return list(labels)
+    if missing and (name == "y" or not found):
+        there = ", ".join(str(label) for label in labels)
+        missing = np.array(missing).tolist()
+        missing = missing[0] if len(missing) == 1 else missing
+        raise ValueError(f"target={missing!r} is not among the labels of {name}: {there}.")
+    return found

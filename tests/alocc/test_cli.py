@@ -234,6 +234,42 @@ class TestTrain:
         assert len(split.X_train) == 8
         assert split.labels.tolist() == ["dog", "dog", "cat", "cat"]
 
+    @pytest.mark.parametrize("labels", [["cat", "dog"], ["all"]])
+    def test_several_or_all_classes_are_attended_to(self, tmp_path, labels):
+        write_classes(tmp_path, ["train/cat", "train/dog", "test/cat", "test/dog", "test/cow"], 2)
+        split = self.split(tmp_path, "--attention_label", *labels)
+        assert len(split.X_train) == 4
+        assert split.labels.tolist() == ["cat", "cat", "dog", "dog", "cow", "cow"]
+        assert split.is_outlier.tolist() == [False] * 4 + [True] * 2
+        assert split.target == (labels if len(labels) > 1 else "all")
+
+    def test_videos_are_all_normal_and_masks_tell_their_frames(self, tmp_path):
+        rng = np.random.default_rng(0)
+        for video in ("Train/Train001", "Train/Train002", "Test/Test001"):
+            for i in range(1, 13):
+                frame = rng.integers(0, 256, (24, 36), dtype=np.uint8)
+                write_image(tmp_path / video / f"{i:03d}.tif", frame)
+                mask = np.full((24, 36), 255 * (i > 9), np.uint8)
+                if video == "Test/Test001":
+                    write_image(tmp_path / "Test" / "Test001_gt" / f"{i:03d}.bmp", mask)
+        split = self.split(tmp_path)
+        assert len(split.X_train) == 24
+        assert split.is_outlier.tolist() == [False] * 9 + [True] * 3
+        assert [file[-7:] for file in split.file] == [f"{i:03d}.tif" for i in range(1, 13)]
+        assert len(self.split(tmp_path, "--attention_label", "Train002").X_train) == 12
+        output = ["--output", tmp_path / "run"]
+        status, out, err = run("train", "--dataset", tmp_path, *TINY, "--train_size", 24, *output)
+        assert status == 0, err
+        assert "AUC on 12 test images, 3 of them outliers" in out
+        scores = pd.read_csv(tmp_path / "run" / "scores.csv")
+        assert scores.label.tolist() == ["normal"] * 9 + ["anomalous"] * 3
+        model = ["--model", tmp_path / "run"]
+        status, out, err = run("test", "--dataset", tmp_path, *model, "--quiet")
+        assert status == 0, err
+        assert "anomalous" in out
+        status, out, err = run("score", tmp_path / "Test", *model)
+        assert (status, out.count("\n")) == (0, 13)
+
     def test_a_single_class_is_trained_on_whole(self, tmp_path):
         write_classes(tmp_path, ["good"], 4)
         split = self.split(tmp_path)

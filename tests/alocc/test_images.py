@@ -538,7 +538,7 @@ class TestBytesOfAnotherWhite:
         values[0, 2, 4] = white // 2
         for i, image in enumerate(values):
             save(tmp_path / f"{i}.png", image)
-        message = rf"0\.png and 1 more: 8 bits a pixel, but none above {white}: .*white={white},"
+        message = rf"0\.png and 1 more: none above {white}, where 255 .*white={white},.*white=255"
         with pytest.warns(UserWarning, match=message):
             assert load(tmp_path).max() == white
         with no_warning():
@@ -557,6 +557,21 @@ class TestBytesOfAnotherWhite:
             assert not load(tmp_path).any()
             save(tmp_path / "2.png", np.full((16, 16), 128, np.uint8))
             assert load(tmp_path).max() == 128
+
+    @pytest.mark.parametrize(
+        ("image", "high", "white"),
+        [
+            (np.full((16, 16), 20000, np.uint16), 20000, 65535),
+            (np.full((16, 16), 0.25, np.float32), 0.25, 1),
+        ],
+    )
+    def test_so_is_one_of_more_bits(self, tmp_path, image, high, white):
+        save(tmp_path / "1.tif", image)
+        with pytest.warns(UserWarning, match=rf"none above {high}, where {white} is white.*dark"):
+            dark = load(tmp_path)
+        with no_warning():
+            np.testing.assert_array_equal(load(tmp_path, white=white), dark)
+            assert (load(tmp_path, white=high) == 255).all()
 
     def test_resizing_and_turning_grey_come_after(self, tmp_path):
         save(tmp_path / "1.png", np.tile(np.array([0, 1], np.uint8), (8, 4)))

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -280,11 +281,101 @@ class TestFrames:
         assert (table[table.score == "reconstruction"].eer < 0.1).all()
         assert (table.n_anomalous == 20).all()
 
+    def test_masks_give_the_pixel_level_of_the_frames_that_have_one(self, monkeypatch):
+        video = datasets.make_blobs_video(n_train=8, height=36, width=48, random_state=0)
+        frames = video.train_frames, video.test_frames, video.is_anomalous
+        options = {"size": 16, "stride": 8}
+        has_mask = np.arange(40) % 3 > 0
+        whole = protocols.frame_level(
+            Brightness(), *frames, masks=video.intruder, has_mask=has_mask, **options
+        )
+        plain = protocols.frame_level(Brightness(), *frames, **options)
+        pd.testing.assert_frame_equal(whole[plain.columns], plain)
+        assert (whole.n_masked == (has_mask & video.is_anomalous).sum()).all()
+        patches, positions = datasets.extract_patches(video.test_frames, 16, 8)
+        train_patches, _ = datasets.extract_patches(video.train_frames, 16, 8)
+        values = Brightness().fit(train_patches).score_samples(patches)
+        maps = datasets.anomaly_map(values, positions, 16, (36, 48))
+        scores = protocols.pixel_scores(maps[has_mask], video.intruder[has_mask])
+        expected = protocols.auc_eer(scores, video.is_anomalous[has_mask])
+        row = whole[whole.score == "reconstruction"].iloc[0]
+        assert {key: row[f"pixel_{key}"] for key in expected} == expected
+        assert row.pixel_auc > 0.9
+        monkeypatch.setattr(protocols, "FRAMES_AT_A_TIME", 7)
+        parts = protocols.frame_level(
+            Brightness(), *frames, masks=video.intruder, has_mask=has_mask, **options
+        )
+        pd.testing.assert_frame_equal(parts, whole)
+
+    def test_no_more_patches_are_trained_on_than_said(self):
+        fitted = []
+
+        class Counting(Brightness):
+            def fit(self, X, y=None):
+                fitted.append(X)
+                return super().fit(X)
+
+        video = datasets.make_blobs_video(n_train=8, n_test=4, random_state=0)
+        frames = video.train_frames, video.test_frames, video.is_anomalous
+        options = {"size": 16, "stride": 8, "seeds": (0, 0, 1)}
+        protocols.frame_level(Counting(), *frames, max_patches=50, **options)
+        assert [len(X) for X in fitted] == [50] * 3
+        np.testing.assert_array_equal(fitted[0], fitted[1])
+        assert (fitted[0] != fitted[2]).any()
+
+    def test_masks_must_fit_the_frames(self):
+        frames = np.zeros((2, 30, 30)), np.zeros((2, 30, 30)), [True, False]
+        for options in ({"masks": np.zeros((2, 30, 31))}, {"has_mask": [True]}):
+            options = {"masks": np.zeros((2, 30, 30)), **options}
+            with pytest.raises(ValueError, match="masks has shape"):
+                protocols.frame_level(Brightness(), *frames, **options)
+
     def test_labels_must_fit_the_frames(self):
         with pytest.raises(ValueError, match="each of the 2 test frames"):
             protocols.frame_level(
                 Brightness(), np.zeros((2, 30, 30)), np.zeros((2, 30, 30)), [True]
             )
+
+
+class TestPixelLevel:
+    def test_a_frame_is_found_once_two_fifths_of_its_pixels_are(self):
+        maps = np.arange(20, dtype=float).reshape(2, 2, 5)
+        masks = np.zeros(maps.shape, bool)
+        masks[1, 0] = True  # 10 to 14: two of five are found from 11 on
+        assert protocols.pixel_scores(maps, masks).tolist() == [0, 11]
+        masks[1, 1, 0] = True  # of six it takes three
+        assert protocols.pixel_scores(maps, masks).tolist() == [0, 12]
+        assert protocols.pixel_scores(maps, masks, 1).tolist() == [0, 15]
+
+    def test_what_else_is_found_in_the_frame_does_not_count(self):
+        maps = np.array([[[-9.0, 1.0, 2.0]], [[0.0, 3.0, 3.0]]])
+        masks = np.array([[[False, True, True]], [[False] * 3]])
+        scores = protocols.pixel_scores(maps, masks)
+        assert scores.tolist() == [1, 0]
+        assert protocols.auc_eer(scores, masks.any(axis=(1, 2)))["auc"] == 0
+
+    def test_a_share_of_found_frames_is_as_defined(self):
+        rng = np.random.default_rng(0)
+        maps, masks = rng.random((30, 6, 7)), rng.random((30, 6, 7)) < 0.3
+        masks[::3] = False
+        scores = protocols.pixel_scores(maps, masks)
+        for threshold in (0.1, 0.3, 0.5):
+            called = maps <= threshold
+            for score, below, mask in zip(scores, called, masks):
+                found = below[mask].mean() >= 0.4 if mask.any() else below.any()
+                assert (score <= threshold) == found
+
+    @pytest.mark.parametrize(
+        ("maps", "masks", "share", "message"),
+        [
+            (np.zeros((1, 2, 2)), np.zeros((1, 2, 3)), 0.4, "maps has shape"),
+            (np.full((1, 2, 2), np.nan), np.zeros((1, 2, 2)), 0.4, "NaN"),
+            (np.zeros((1, 2, 2)), np.zeros((1, 2, 2)), 0, "found_share=0"),
+        ],
+    )
+    def test_bad_arguments_are_named(self, maps, masks, share, message):
+        with pytest.raises(ValueError, match=message):
+            protocols.pixel_scores(maps, masks, share)
 
 
 def test_alocc_goes_through_the_protocols():

@@ -43,9 +43,32 @@ class TestOneClassSplit:
     def test_a_label_is_found_by_its_text(self):
         assert (datasets.one_class_split(self.X, self.y, "2").X_train.ravel() % 4 == 2).all()
 
+    @pytest.mark.parametrize("target", [[1, 3], ["3", "1"], (1, "3"), np.array([3, 1])])
+    def test_several_labels_are_inliers_together(self, target):
+        split = datasets.one_class_split(self.X, self.y, target, X_test=self.X, y_test=self.y)
+        np.testing.assert_array_equal(split.X_train.ravel(), np.arange(1, 100, 2))
+        np.testing.assert_array_equal(split.is_outlier, split.labels % 2 == 0)
+        held_out = datasets.one_class_split(self.X, self.y, target)
+        assert (len(held_out.X_train), held_out.is_outlier.sum()) == (40, 50)
+        only = {"X_test": self.X[:2], "y_test": self.y[:2]}  # 0 and 1 alone
+        assert datasets.one_class_split(self.X, self.y, target, **only).labels.tolist() == [1, 0]
+
+    def test_all_are_every_label_unless_one_has_that_name(self):
+        y_test = self.y + 2
+        split = datasets.one_class_split(self.X, self.y, "all", X_test=self.X, y_test=y_test)
+        assert len(split.X_train) == 100
+        np.testing.assert_array_equal(split.is_outlier, split.labels > 3)
+        assert not datasets.one_class_split(self.X, self.y, "all").is_outlier.any()
+        names = np.array(["all", "some"])[self.y % 2]
+        assert (datasets.one_class_split(self.X, names, "all").X_train % 2 == 0).all()
+        with pytest.raises(ValueError, match=r"target='all' is not among the labels of y_test: b"):
+            datasets.one_class_split(self.X, names, "all", X_test=self.X[:1], y_test=["b"])
+
     def test_a_label_that_is_not_there_lists_those_that_are(self):
         with pytest.raises(ValueError, match=r"target=7 is not among the labels of y: 0, 1, 2, 3"):
             datasets.one_class_split(self.X, self.y, 7)
+        with pytest.raises(ValueError, match=r"target=7 is not among"):
+            datasets.one_class_split(self.X, self.y, [1, 7])
 
     def test_too_few_outliers_are_an_error(self):
         with pytest.raises(ValueError, match="takes 225 outliers, but there are 75"):

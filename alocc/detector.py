@@ -30,6 +30,7 @@ from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
 from gaal_alocc import distribution, preconditions, programs
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
+from gaal_alocc.files import EXACTLY
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
 
@@ -905,9 +906,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                     with np.load(archive.extract("epochs.npz", folder)) as arrays:
                         epoch_weights = _by_epoch(arrays)
                 with archive.open("history.csv") as file:
-                    # Python's float, as pandas' own need not give the last digit back.
-                    exact = dict.fromkeys(training.ALGORITHMS[detector.fidelity_].losses, float)
-                    history = pd.read_csv(file, index_col="update", converters=exact)
+                    history = pd.read_csv(file, index_col="update", **EXACTLY)
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
         detector._combine()

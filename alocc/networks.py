@@ -322,6 +322,14 @@ def half(size: int) -> int:
     return -(-size // 2)
 
 
+@keras.saving.register_keras_serializable(package="alocc")
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """Keras's, with the size of its maps in its config: before Keras 3.15 a copy had another."""
+
+    def get_config(self):
+        return {**super().get_config(), "output_padding": self.output_padding}
+
+
 def build_generator(
     image_shape: tuple[int, int, int] = (28, 28, 1),
     gf_dim: int = 16,
@@ -403,7 +411,7 @@ def build_generator(
         def deconv(x, filters: int, size: tuple[int, int], **kwargs):
             kernel_initializer = ingredients.output_initializer(seed=next(seeds))
             # Two maps are halved to one: which of them this one is doubled to, tells the padding.
-            return keras.layers.Conv2DTranspose(
+            return Conv2DTranspose(
                 filters,
                 5,
                 strides=2,

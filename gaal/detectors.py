@@ -37,6 +37,7 @@ from gaal.labels import read_labels
 from gaal_alocc import distribution, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
+from gaal_alocc.files import EXACTLY
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
 from gaal_alocc.progress import Progbar, tell
@@ -603,7 +604,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                     for name in ("generator", "discriminator")
                 }
                 with archive.open("history.csv") as file:
-                    history = pd.read_csv(file, index_col="update")
+                    history = pd.read_csv(file, index_col="update", **EXACTLY)
         except (zipfile.BadZipFile, KeyError, ValueError, zlib.error) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         detector = cls(**settings["params"])

@@ -24,6 +24,7 @@ from sklearn.utils import Bunch
 
 from gaal.labels import read_labels
 from gaal_alocc.file_kinds import looks_like
+from gaal_alocc.files import EXACTLY
 
 LABELS = ("nor", "out")
 SEPARATORS = {";": "semicolons", "\t": "tabs", " ": "spaces"}  # of files in other formats
@@ -359,6 +360,7 @@ def parse(file: BinaryIO, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarra
             na_filter=False,
             skipinitialspace=True,
             low_memory=False,
+            **EXACTLY,
         )
         labels = table.pop(1).str.strip()
         ids = table.pop(0)

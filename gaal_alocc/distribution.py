@@ -520,4 +520,11 @@ def clipping_the_sum(optimizer: type[keras.optimizers.Optimizer]) -> type:
     """Class of optimizer that clips as :class:`ClipsTheSum`, where there is a strategy."""
     if not tf.distribute.has_strategy():
         return optimizer
-    return type(optimizer.__name__, (ClipsTheSum, optimizer), {})
+    clipping = type(optimizer.__name__, (ClipsTheSum, optimizer), {})
+    # In a file it is the optimizer that it stands for, which a process without a strategy has.
+    register = keras.saving.register_keras_serializable(
+        *keras.saving.get_registered_name(optimizer).split(">")
+    )
+    register(clipping)
+    register(optimizer)
+    return clipping

@@ -30,6 +30,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils import check_random_state
 
+from gaal_alocc.files import EXACTLY
 from gaal_alocc.startup import starting_tensorflow
 
 try:
@@ -266,7 +267,7 @@ def sweep(
             row |= {name: measured.get(name, math.nan) for name in measures}
             row |= {"seconds": round(seconds, 3), "error": error, "data": fixed["data"]}
             _append(path, (row[name] for name in columns))
-    return pd.read_csv(path)
+    return pd.read_csv(path, **EXACTLY)
 
 
 def _share_the_machine(siblings: int) -> None:

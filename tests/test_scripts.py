@@ -44,3 +44,22 @@ def test_benchmark_refuses_an_unknown_figure(script, capsys):
     with pytest.raises(SystemExit):
         script("benchmark").main(["speed"])
     assert "no figure speed" in capsys.readouterr().err
+
+
+def test_the_lowest_versions_are_those_of_setup_cfg(script):
+    lowest_versions = script("upkeep/lowest_versions").lowest_versions
+    text = """
+[options]
+install_requires =
+    numpy>=1.26
+    keras >= 3.12
+    wheel
+[options.extras_require]
+parquet =
+    pyarrow>=15
+    numpy>=1.26
+gpu =
+    tensorflow[and-cuda]>=2.20
+"""
+    pins = ["keras==3.12", "numpy==1.26", "pyarrow==15", "tensorflow==2.20"]
+    assert lowest_versions(text) == pins

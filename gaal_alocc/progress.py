@@ -54,6 +54,8 @@ class Progbar(keras.utils.Progbar):
         """Show progress, with all of the values at the end and before it with those that fit."""
         if not self.verbose:
             return
+        if finalize and self.target is None:
+            self.target = current  # known at last, and Keras before 3.15 cannot end without it
         last = self.target is not None and current >= self.target if finalize is None else finalize
         if self._columns is not None and not last:
             values = self._fitting(values or [])

@@ -142,6 +142,8 @@ class AdversarialModel(keras.Model):
         See :class:`Ingredients`.
     one_phase : bool, default=False
         See :class:`Ingredients`.
+    name, **kwargs
+        Keras's own.
     """
 
     def __init__(
@@ -211,6 +213,8 @@ class DiscriminatorModel(keras.Model):
     ----------
     generator, discriminator : keras.Model
         R and D, shared with their owner.
+    name, **kwargs
+        Keras's own.
     """
 
     def __init__(

@@ -187,6 +187,7 @@ def _resize_weights(n_in: int, n_out: int) -> np.ndarray:
 
 
 def check_pair(pair: int | Sequence[int], name: str) -> tuple[int, int]:
+    """Read height and width, or one number for both."""
     both = (pair, pair) if isinstance(pair, int | np.integer) else tuple(pair)
     if len(both) != 2 or any(not isinstance(v, int | np.integer) or v < 1 for v in both):
         raise ValueError(f"{name}={pair!r}, expected two whole numbers from 1 up.")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Figure 8 of Sabokrou et al., CVPR 2018, read off to 0.01: F1 on MNIST by percentage of
 # outliers, mean over the ten digits as target class.
+#: Shares of outliers in figure 8 of the ALOCC paper.
 PAPER_OUTLIER_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
+#: F1 in that figure by method, one for each share.
 PAPER_F1 = {
     "D(R(X))": (0.97, 0.92, 0.92, 0.91, 0.88),
     "D(X)": (0.93, 0.90, 0.87, 0.84, 0.82),
@@ -318,7 +320,7 @@ def plot_f1_by_outlier_share(
         From :func:`alocc.protocols.f1_auc_by_outlier_share`, with one threshold rule; the mean
         over targets and seeds is drawn.
     paper : sequence of str, default=("D(R(X))", "D(X)")
-        Curves of :data:`PAPER_F1` to draw dashed.
+        Curves of :data:`alocc.plots.PAPER_F1` to draw dashed.
     ax : Axes, optional
         By default those of a new figure.
 

@@ -34,6 +34,7 @@ class ADBenchSet:
 
 
 # fmt: off
+#: The 47 sets by name.
 ADBENCH: dict[str, ADBenchSet] = {
     "1_ALOI": ADBenchSet(49534, 27, 1508,
         "792d0b5bd1147bfc9574a1974f157b39fbd4cbed8ecd04cf983fd554498ed477"),

@@ -32,6 +32,7 @@ __all__ = [
     "make_onecluster",
 ]
 
+#: Where the authors keep a set.
 DATA_URL = (
     "https://raw.githubusercontent.com/leibinghe/GAAL-based-outlier-detection/"
     "b614cd36196c41b05e638dfc6f85f3a728a50a6e/Data/{name}"
@@ -56,6 +57,7 @@ class PublishedSet:
 
 
 # fmt: off
+#: The twelve sets of the paper by name.
 PUBLISHED: dict[str, PublishedSet] = {
     "Annthyroid": PublishedSet(
         7129, 21, 534, 22, 22, "32ae2d085cc646920eea878a3d5d67077dc84b81dadef343c13f002b2f5aeccc"),

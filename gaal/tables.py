@@ -146,6 +146,7 @@ def make_bunch(
     feature_names: Sequence[str] | None = None,
     note: str = "",
 ) -> Bunch:
+    """Make what loaders return: rows and labels, alone and as one DataFrame, and words on them."""
     n, n_features = data.shape
     if feature_names is None:
         feature_names = [f"x{i}" for i in range(n_features)]
@@ -173,6 +174,7 @@ def make_bunch(
 
 
 def open_file(path: Path) -> BinaryIO:
+    """Open a file to read; an error says what is not there, or is a folder."""
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected a file.")
     if not path.exists():

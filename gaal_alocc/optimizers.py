@@ -88,7 +88,7 @@ class Reusable:
 
     @property
     def rates(self) -> list[tf.Variable]:
-        """The variables of its :class:`InverseTimeDecay`; none where the rate is something else."""
+        """The variables of its own :class:`~gaal_alocc.optimizers.InverseTimeDecay`, if any."""
         schedule = self._learning_rate
         return [schedule.rates] if isinstance(schedule, InverseTimeDecay) else []
 

@@ -101,7 +101,7 @@ class Loop:
         generators: Sequence[np.random.Generator] = (),
         **conditions: Any,
     ) -> None:
-        """Go on from a snapshot, where there is one, see :meth:`Checkpoints.restore`."""
+        """Go on from a snapshot, where there is one, see :meth:`.Checkpoints.restore`."""
         if self._checkpoints is None:
             return
         self._history, self._stopped = self._checkpoints.restore(

@@ -245,10 +245,12 @@ def _natural(path: Path) -> list:
 
 
 def entries(folder: Path) -> list[Path]:
+    """List what is in a folder, in the order of numbers in names, without hidden files."""
     return sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=_natural)
 
 
 def image_files(folder: Path) -> list[Path]:
+    """List the images in a folder."""
     return [e for e in entries(folder) if e.suffix.lower() in IMAGE_SUFFIXES and e.is_file()]
 
 

@@ -25,9 +25,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from alocc import keras2, networks, tensorflow1, training
+from alocc import keras2, networks, scoring, tensorflow1, training
 from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
-from gaal_alocc import distribution, preconditions, programs
+from alocc.scoring import SCORES, STATISTICS
+from gaal_alocc import distribution, optimizers, preconditions, programs
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
 from gaal_alocc.files import EXACTLY
@@ -36,8 +37,6 @@ from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
-SCORES = ("reconstruction", "d_x", "d_rx")
-STATISTICS = ("moving", "train_batch", "batch")
 REFERENCES = 1000  # training images that scores are held against
 REFERENCE_PIXELS = 2**23  # but no more than of these, or a batch
 _PORT = {
@@ -459,13 +458,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             self._setting("decay"),
             ingredients,
         )
-        share_as = (
-            programs.architecture(models.generator, models.discriminator),
-            ingredients,
-            self.r_alpha,
-            self._setting("clipvalue"),
-            programs.sources(networks, training, keras2, tensorflow1),
-        )
+        form = programs.form(models.generator, models.discriminator) if _AS_WRITTEN else None
+        rules = (self.fidelity, float(self.r_alpha), self._setting("clipvalue"))
         pair = {"R": models.generator, "D": models.discriminator}
         epoch_weights = []
         if checkpoints is not None:
@@ -496,7 +490,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             on_epoch=keep_weights,
             checkpoints=checkpoints,
-            share_as=share_as,
+            share_as=form and (form, rules),
             verbose=self.verbose if distribution.is_chief() else 0,
         )
         if not np.isfinite(history.to_numpy()).all():
@@ -567,17 +561,18 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         return self._use_epochs([epoch], X)
 
     def _use_epochs(self, epochs: Iterable[int], X) -> Self:
-        self.calibrations_ = []
+        calibrations = []
         for epoch in epochs:
-            self._set_weights(epoch)
-            self.calibrations_.append({"epoch": epoch, **self._calibrate()})
-        self.epoch_ = epoch
+            for name, model in self._models.items():
+                model.set_weights(self.epoch_weights_[epoch][name])
+            calibrations.append({"epoch": epoch, **self._calibrate()})
+        self.epoch_, self.calibrations_, self._epochs = epoch, calibrations, None
         self.offsets_ = {score: self._find_offset(score, X) for score in SCORES}
         return self
 
-    def _set_weights(self, epoch: int) -> None:
-        for name, weights in self.epoch_weights_[epoch].items():
-            getattr(self, MODELS[name]).set_weights(weights)
+    @property
+    def _models(self) -> dict[str, keras.Model]:
+        return {name: getattr(self, attribute) for name, attribute in MODELS.items()}
 
     def _calibrate(self) -> dict:
         """Find what scores by the present weights are held against; no labels are needed."""
@@ -620,21 +615,13 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def _scores(self, x: np.ndarray, score: str, calibration: dict) -> np.ndarray:
         """Scores of some images by the present weights, oriented."""
+        scores = scoring.score(self._models, x, score, self.statistics, calibration)
+        return self._oriented(scores, score, calibration)
 
-        def run(model: keras.Model, images, of: str):
-            if self.statistics == "moving":
-                return programs.call(model, images)
-            kept = calibration["statistics"][of] if self.statistics == "train_batch" else None
-            return networks.normalized_by_batch(model, images, kept)[0]
-
-        seen = x if score == "d_x" else run(self.generator_, x, "R")
-        if score == "reconstruction":
-            # Not as it is shown: D, which sees images and tanh alike, draws R's output to x itself.
-            return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
-        validity = run(self.discriminator_, seen, score).numpy().ravel().astype(np.float64)
+    def _oriented(self, scores: np.ndarray, score: str, calibration: dict) -> np.ndarray:
         if calibration["sign"][score] > 0:
-            return validity
-        return 1 - validity if self._probability else -validity
+            return scores
+        return 1 - scores if self._probability else -scores
 
     def _find_offset(self, score: str, X) -> float:
         fixed = self._probability and score != "reconstruction" and len(self.calibrations_) == 1
@@ -652,8 +639,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.offsets_[self.score]
 
-    def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Apply a function to the images X, some at a time."""
+    def _by_block(
+        self, X, function: Callable[[np.ndarray], np.ndarray], n_epochs: int = 1
+    ) -> np.ndarray:
+        """Apply a function to the images X, some at a time: the fewer, the more epochs it takes."""
         preconditions.check()
         check_is_fitted(self)
         dtype = self.generator_.inputs[0].dtype
@@ -666,7 +655,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                     f"X has images of shape {images.shape[1:]} (height, width, channels); ALOCC was"
                     f" fitted on {self.image_shape_}."
                 )
-            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
+            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2] * n_epochs))
             ends = [*range(step, n, step), n]
             if self.statistics == "batch":
                 if n < self.batch_size:
@@ -746,15 +735,19 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             only = self.calibrations_[0]
             return self._by_block(X, lambda x: self._scores(x, score, only))
 
+        calibrations = self.calibrations_
+        if getattr(self, "_epochs", None) is None:  # as in a copy
+            self._epochs = scoring.stack(self.epoch_weights_, calibrations)
+
         def mean_of_epochs(x: np.ndarray) -> np.ndarray:
             total = 0.0
-            for calibration in self.calibrations_:
-                self._set_weights(calibration["epoch"])
-                scores = self._scores(x, score, calibration) - calibration["mean"][score]
+            by_epoch = scoring.score_by_epoch(self._models, self._epochs, x, score, self.statistics)
+            for scores, calibration in zip(by_epoch, calibrations):
+                scores = self._oriented(scores, score, calibration) - calibration["mean"][score]
                 total = total + scores / (calibration["deviation"][score] or 1.0)
-            return total / len(self.calibrations_)
+            return total / len(calibrations)
 
-        return self._by_block(X, mean_of_epochs)  # the last of them is the one in use
+        return self._by_block(X, mean_of_epochs, len(calibrations))
 
     def decision_function(self, X) -> np.ndarray:
         """Score X against the threshold: ``score_samples(X) - offset_``.
@@ -794,7 +787,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def __getstate__(self):
         # A copy of the adversarial model would have an R and a D of its own.
-        state = {k: v for k, v in super().__getstate__().items() if k != "adversarial_model_"}
+        left_out = ("adversarial_model_", "_epochs")
+        state = {k: v for k, v in super().__getstate__().items() if k not in left_out}
         fitted = set(MODELS.values()) & set(state)
         return {**state, **{name: _uncompiled(state[name]) for name in fitted}}
 
@@ -966,3 +960,8 @@ def _read_weights(
         raise ValueError(f"{path} is damaged or of another run: the run cannot be resumed.")
     model.load_weights(path)
     return model.get_weights()
+
+
+_AS_WRITTEN = programs.Unaltered(
+    *(ALOCC, networks, training, keras2, tensorflow1, distribution, optimizers)
+)

@@ -593,7 +593,7 @@ def compile_models(
     # In float64, also where Keras computes in float32: the published decay is 1e-8.
     schedule = optimizers.InverseTimeDecay(learning_rate, decay, dtype="float64")
     make_optimizer = distribution.clipping_the_sum(ingredients.optimizer)
-    optimizer = make_optimizer(schedule, clipvalue=clipvalue)
+    optimizer = make_optimizer(schedule, clipvalue=clipvalue and float(clipvalue))
     # It must know the weights of both before either trains.
     optimizer.build(
         networks.discriminator.trainable_variables + networks.generator.trainable_variables
@@ -607,7 +607,7 @@ def compile_models(
     networks.adversarial_model.compile(
         optimizer,
         loss=[ingredients.reconstruction_loss(), validity_loss()],
-        loss_weights=[r_alpha, 1],
+        loss_weights=[float(r_alpha), 1],
         jit_compile=False,
     )
     # Keras makes the trackers of two losses when it first sees them, which must not be within

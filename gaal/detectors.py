@@ -34,7 +34,7 @@ from sklearn.utils.validation import (
 
 from gaal import networks, stopping, training
 from gaal.labels import read_labels
-from gaal_alocc import distribution, preconditions, programs, rows
+from gaal_alocc import distribution, optimizers, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.files import EXACTLY
@@ -284,7 +284,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         is_outlier: np.ndarray | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoints: Checkpoints | None = None,
-    ) -> tuple[networks.Deferred, pd.DataFrame]:
+    ) -> tuple[networks.GAN | networks.Deferred, pd.DataFrame]:
         """Build the networks and train them on rows in training order.
 
         The generators are copied, so that every run begins the same.
@@ -329,24 +329,27 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def _networks(
         self, n: int, n_features: int, batch_size: int, seed: int
-    ) -> tuple[networks.Deferred, Hashable]:
-        """Networks for n rows, and what of them a traced program depends on."""
+    ) -> tuple[networks.GAN | networks.Deferred, Hashable]:
+        """Networks for n rows, and what of them a traced program depends on, where it is known."""
         k = getattr(self, "k", None)
         if k is not None:
             training.noise_rows(batch_size, k)  # refuses a k that the batch cannot feed
 
-        # As it is now: parameters may be set anew before the models are looked at. Those of a
-        # subclass, which may go by other attributes too, are built at once.
-        plain = type(self) in (SOGAAL, MOGAAL)
-        made_by = type(self)(**self.get_params(deep=False)) if plain else self
-
-        @functools.cache
-        def build() -> tuple[keras.Model, keras.Model]:
+        def build(made_by: _GAAL = self) -> tuple[keras.Model, keras.Model]:
             generator = made_by._build_generator(n_features, batch_size)
             return generator, made_by._build_discriminator(n_features, n, seed)
 
-        if plain:
-            form = (k, n_features, networks.hidden_units(n))
+        settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
+        published = self._algorithm.update in (training.so_gaal_update, training.mo_gaal_update)
+        own = published and bool(_AS_WRITTEN)
+        if not own or type(self) not in (SOGAAL, MOGAAL) or "_build" in "".join(vars(self)):
+            # They may be any: a subclass's, or those of a builder that has been replaced.
+            gan = networks.combine(*build())
+            networks.compile_models(gan, *settings)
+            form = programs.form(*gan.parts) if own else None
+        else:
+            # As it is now: parameters may be set anew before the models are looked at.
+            now = type(self)(**self.get_params(deep=False))
             weights = networks.initial_weights(
                 n_features,
                 n,
@@ -356,12 +359,9 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 self.discriminator_bias,
                 seed,
             )
-        else:  # a subclass may build others
-            form = programs.architecture(*build())
-            weights = [w.numpy() for model in reversed(build()) for w in model.weights]
-        settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
-        gan = networks.Deferred(build, weights, k, *settings)
-        return gan, (type(self), form, self.momentum, programs.sources(networks, training))
+            gan = networks.Deferred(lambda: build(now), weights, k, *settings)
+            form = (n_features, networks.hidden_units(n))
+        return gan, form and (form, k, float(self.momentum))
 
     def _find_stop_epochs(self, run: Callable[..., tuple], n: int) -> int:
         """Train without stopping, ever twice as long, until the generator's trend has slowed."""
@@ -420,7 +420,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,), float64
             In [0, 1], higher is more normal. The paper's outlier score is OS(x) = 1 - D(x)
-            (Liu et al., 2019, section 3.2).
+            (Liu et al., 2019, section 3.2). Of a discriminator with functions or layers of
+            one's own, or with LoRA or int8, D(x) as it computes it, in its own precision.
         """
         check_is_fitted(self, "history_")
         table = rows.open_rows(X)
@@ -914,3 +915,8 @@ class MOGAAL(_GAAL):
         """Copies of the k trained sub-generators as models of their own."""
         check_is_fitted(self, "history_")
         return networks.unstack(self.generator_)
+
+
+_AS_WRITTEN = programs.Unaltered(
+    *(_GAAL, SOGAAL, MOGAAL, networks, training, distribution, optimizers)
+)

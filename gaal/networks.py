@@ -445,12 +445,14 @@ def in_double_precision(model: keras.Model) -> keras.Model:
 def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
     """Make D(x) of rows, computed in float64.
 
-    In float32 its last digit would depend on which rows are scored together.
+    In float32 its last digit would depend on which rows are scored together. A discriminator
+    of which :func:`gaal_alocc.programs.form` does not know all, such as one with a layer of
+    one's own, computes as it is.
 
     Parameters
     ----------
     discriminator : keras.Model
-        From :func:`build_discriminator`.
+        From :func:`build_discriminator`, or any other of one input and one output.
 
     Returns
     -------
@@ -466,15 +468,16 @@ def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
             input_signature=[tf.TensorSpec((None, *double.input_shape[1:]), DTYPE), *forms]
         )
         def score(x, *weights):
-            values = {id(v): tf.cast(w, v.dtype) for v, w in zip(double.weights, weights)}
-            parts = (double.trainable_variables, double.non_trainable_variables)
-            given = ([values[id(v)] for v in part] for part in parts)
-            return tf.reshape(double.stateless_call(*given, x)[0], (-1,))
+            given = [(v, tf.cast(w, v.dtype)) for v, w in zip(double.weights, weights)]
+            with keras.StatelessScope(given):
+                return tf.reshape(double(x, training=False), (-1,))
 
         return Program(score, [])
 
-    key = ("D(x) in float64", programs.architecture(discriminator))
-    program = programs.shared(key, make, any_settings=True)
+    form = programs.form(discriminator)
+    if form is None:
+        return lambda x: np.ravel(discriminator(x, training=False)).astype(np.float64)
+    program = programs.shared(("D(x) in float64", form), make, any_settings=True)
     return lambda x: program([], x, *(v.value.value() for v in discriminator.weights)).numpy()
 
 
@@ -518,7 +521,7 @@ def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: f
     """
 
     def sgd(lr: float, model: keras.Model) -> SGD:
-        optimizer = SGD(InverseTimeDecay(lr, decay), momentum=momentum)
+        optimizer = SGD(InverseTimeDecay(lr, decay), momentum=float(momentum))
         # train_step enters a graph before Keras has had a chance to make the slots.
         optimizer.build(model.trainable_variables)
         return optimizer

@@ -8,21 +8,26 @@ meet. The programs used last are kept, a handful of them; :func:`clear` lets go 
 
 from __future__ import annotations
 
+import functools
+import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
 KEPT = 16  # programs: a fit needs one to three, and one more to score
 
+_OWN = ("keras", "gaal_alocc", "gaal", "alocc", "builtins", "inspect")
+_TOPOLOGY = ("_inputs_struct", "_outputs_struct", "_operations", "_functional")  # of Keras's models
+_FORM = "_gaal_alocc_form"
+
 _programs: OrderedDict[Hashable, Program] = OrderedDict()
-_architectures: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 _lock = threading.RLock()
 
 
@@ -107,7 +112,7 @@ def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = F
 
 
 def call(model: keras.Model, x: Any) -> tf.Tensor:
-    """Apply a model as at test time, by a program that all of its architecture share.
+    """Apply a model as at test time, by a program that all of its :func:`form` share.
 
     Parameters
     ----------
@@ -121,12 +126,13 @@ def call(model: keras.Model, x: Any) -> tf.Tensor:
     Tensor
         ``model(x, training=False)``, by its weights of now.
     """
-    if any(isinstance(v.value, tf.distribute.DistributedValues) for v in model.weights):
+    known = form(model)
+    distributed = any(isinstance(v.value, tf.distribute.DistributedValues) for v in model.weights)
+    if known is None or distributed:
         return model(x, training=False)
     rows = tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)
     graph = tf.function(lambda x: model(x, training=False), input_signature=[rows])
-    key = ("call", architecture(model))
-    program = shared(key, lambda: Program(graph, model.weights), any_settings=True)
+    program = shared(("call", known), lambda: Program(graph, model.weights), any_settings=True)
     return program(model.weights, x)
 
 
@@ -214,26 +220,131 @@ def _settings() -> tuple:
     )
 
 
-def sources(*modules: ModuleType) -> tuple:
-    """Everything of some modules that a graph is traced from, as part of a key.
+class Unaltered:
+    """Whether modules and classes hold what they held when this was made.
 
-    Where something else has been put in a function's or a number's place, as a test does, it
-    is another program.
+    What a test or a notebook has put in a function's, a class's or a number's place may depend on
+    anything: no program is shared as long as it stands there.
+
+    Parameters
+    ----------
+    *spaces : module or class
+        Modules with the classes that they define.
     """
-    return tuple(
-        value
-        for module in modules
-        for name, value in vars(module).items()
-        if not name.startswith("__") and (callable(value) or isinstance(value, int | float | str))
-    )
+
+    def __init__(self, *spaces: ModuleType | type) -> None:
+        classes = (
+            value
+            for space in spaces
+            for value in vars(space).values()
+            if isinstance(value, type) and value.__module__ == space.__name__
+        )
+        self._spaces = dict.fromkeys((*spaces, *classes))
+        self._seen = self._look()
+
+    def __bool__(self) -> bool:
+        return _same(self._look(), self._seen)
+
+    def _look(self) -> list:
+        seen = []
+        for space in self._spaces:
+            for name, value in vars(space).items():
+                if isinstance(value, FunctionType):  # its parts too: editors put new ones in
+                    seen += (value, value.__code__, value.__defaults__)
+                elif name.startswith("__"):  # Python's own, some of which come later
+                    continue
+                else:
+                    seen += value.values() if isinstance(value, dict) else (value,)
+        return seen
 
 
-def architecture(*models: keras.Model) -> str:
-    """Describe the layers of models, but not where their weights start, as part of a key."""
+def form(*models: keras.Model) -> Hashable | None:
+    """Describe models, as they are now, by all that a graph of them depends on.
+
+    Parameters
+    ----------
+    *models : keras.Model
+        Built.
+
+    Returns
+    -------
+    hashable or None
+        The same for models that are alike but for the numbers in their weights. None where it
+        cannot be known: where a layer is not of a class of Keras's or of these packages, holds a
+        function or an object that is not (an activation, a constraint), or has changed what it
+        is made of since (LoRA, quantization).
+    """
+    forms = []
     for model in models:
-        if model not in _architectures:
-            _architectures[model] = repr(_without_initializers(model.get_config()))
-    return "\n".join(_architectures[model] for model in models)
+        known = vars(model).get(_FORM)  # by no attribute: Keras would wrap it
+        if known is None or not _same(_look(*known[0]), known[1]):
+            parts = model._flatten_layers(), model.variables
+            known = vars(model)[_FORM] = (parts, _look(*parts), _describe(*parts))
+        forms.append(known[2])
+    return None if None in forms else tuple(forms)
+
+
+def _look(layers: Sequence[keras.Layer], variables: Sequence[keras.Variable]) -> list:
+    """All that a graph of these might depend on, to be compared by identity."""
+    seen = []
+    for layer in layers:
+        kind, attributes = type(layer), vars(layer)
+        seen += (kind, kind.call)
+        if isinstance(layer, keras.Model):  # in which training and compiling leave much
+            seen += [attributes.get(name) for name in _TOPOLOGY]
+            seen += attributes.keys() & _methods(kind)
+        else:
+            seen += attributes.values()
+    for v in variables:
+        seen += (v.trainable, v.constraint, v.regularizer)
+    return seen
+
+
+@functools.cache
+def _methods(kind: type) -> frozenset[str]:
+    """Names that no attribute hides but where somebody has put it: Keras itself hides three."""
+    names = (name for name in dir(kind) if callable(getattr(kind, name, None)))
+    return frozenset(names) - {"build", "quantize", "loss"}
+
+
+def _describe(
+    layers: Sequence[keras.Layer], variables: Sequence[keras.Variable]
+) -> Hashable | None:
+    functions = []
+    for layer in layers:
+        kind, attributes = type(layer), vars(layer)
+        changed = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
+        if changed or not _is_own(kind) or attributes.keys() & _methods(kind):
+            return None
+        functions.append(kind.call)
+        if isinstance(layer, keras.Model):
+            continue
+        rules = (rule for v in layer.weights for rule in (v.constraint, v.regularizer))
+        used = (*layer.weights, *(rule for rule in rules if rule is not None))
+        values = list(attributes.values())
+        if not all(map(_is_own, values)) or not {*map(id, used)} <= {*map(id, values)}:
+            return None  # the layer does not tell of all
+        functions += (
+            value
+            for name, value in attributes.items()
+            if isinstance(value, FunctionType) and name not in ("build", "quantize")
+        )
+    config = repr(_without_initializers(layers[0].get_config()))  # the model's
+    return (config, *functions, *(v.trainable for v in variables))
+
+
+def _is_own(thing: Any) -> bool:
+    """Whether a function, or the class of an object, is Keras's, Python's or these packages'."""
+    thing = getattr(thing, "__func__", thing)
+    if isinstance(thing, FunctionType):
+        module = thing.__globals__["__name__"]  # which functools.wraps does not carry over
+    else:
+        module = (thing if isinstance(thing, type) else type(thing)).__module__
+    return module.partition(".")[0] in _OWN or isinstance(thing, np.generic)
+
+
+def _same(one: Sequence, other: Sequence) -> bool:
+    return len(one) == len(other) and all(map(operator.is_, one, other))
 
 
 def _without_initializers(config: Any) -> Any:

@@ -16,8 +16,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
-from tensorflow.python.framework import func_graph, ops
+from tensorflow.python.framework import func_graph
+from tensorflow.python.framework import ops as registry
 
+import gaal.detectors
+import gaal.networks
 import gaal.training
 from alocc import ALOCC
 from gaal import MOGAAL, SOGAAL
@@ -130,12 +133,17 @@ def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
 
 
 @pytest.mark.parametrize("make", [so, pytest.param(mo, marks=pytest.mark.slow)])
-def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch):
+def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch, traces):
     monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)
+    as_written = programs.Unaltered(gaal.networks, gaal.training)  # but for that number
+    monkeypatch.setattr(gaal.detectors, "_AS_WRITTEN", as_written)
     programs.clear()
     expected = numbers(make(stop_epochs=1).fit(X))
+    assert traces
+    traces.clear()
     make(seed=5, stop_epochs=1).fit(OTHER)
     assert_equal(numbers(make(stop_epochs=1).fit(X)), expected)
+    assert traces == []
 
 
 @settings(max_examples=4, deadline=None)
@@ -316,7 +324,7 @@ def live_graphs():
 
 
 def registered_gradients():
-    return len(ops.gradient_registry.list())
+    return len(registry.gradient_registry.list())
 
 
 @pytest.mark.parametrize(
@@ -407,3 +415,169 @@ def test_a_subclass_builds_by_what_it_has_been_told():
     detector = Told(stop_epochs=1, batch_size=20)
     detector.rows = 49
     assert detector.fit(X).discriminator_.layers[1].units == 7
+
+
+CELL = """
+def steep(x):
+    return keras.ops.sigmoid({factor} * x)
+
+@keras.saving.register_keras_serializable(package="cell")
+class Slope(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.sigmoid({factor} * x)
+
+class Limit(keras.constraints.Constraint):
+    def __call__(self, w):
+        return keras.ops.clip(w, -{factor} / 100, {factor} / 100)
+
+class Weak(keras.regularizers.Regularizer):
+    def __call__(self, w):
+        return {factor} * keras.ops.sum(w * w)
+
+class Cell(SOGAAL):
+    def _build_discriminator(self, n_features, n_samples, seed):
+        D = super()._build_discriminator(n_features, n_samples, seed)
+        {change}
+        return D
+"""
+CHANGES = {
+    "a function": "D.layers[-1].activation = steep",
+    "a layer": "D = keras.Model(D.input, Slope(name='slope')(D.layers[-1].output))",
+    "a constraint": "D.layers[1].kernel.constraint = Limit()",
+    "a regularizer": "D.layers[1].kernel.regularizer = Weak()",
+    "a method": "D.layers[-1].call = lambda x, training=None: steep(x @ D.layers[-1].kernel)",
+    "Keras's": "D.layers[-1].activation = keras.ops.sigmoid if {factor} < 5 else keras.ops.tanh",
+}
+
+
+def run_cell(change, factor):
+    """The class that a notebook's cell makes, of the same names each time that it is run."""
+    names = {"keras": keras, "SOGAAL": SOGAAL, "__name__": "__main__"}
+    exec(CELL.format(factor=factor, change=CHANGES[change].format(factor=factor)), names)
+    return names["Cell"](stop_epochs=3, batch_size=20, lr_d=0.5, random_state=0)
+
+
+@pytest.mark.parametrize("door", ["graph", pytest.param("train_on_batch", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_cell_that_is_edited_and_run_again_trains_and_scores_by_what_it_says_now(change, door):
+    programs.clear()
+    steps = DOORS[door]
+    fits = [run_cell(change, f).set_params(steps_per_execution=steps).fit(X) for f in (1, 5)]
+    programs.clear()
+    alone = run_cell(change, 5).set_params(steps_per_execution=steps).fit(X)
+    assert_equal(numbers(fits[1]), numbers(alone))
+    assert np.abs(fits[0].score_samples(X) - alone.score_samples(X)).max() > 1e-3
+    for detector in fits:
+        expected = detector.discriminator_(X, training=False).numpy().ravel()
+        np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_function_that_goes_by_a_number_outside_of_it_is_traced_anew():
+    factor = 1.0
+
+    class Steep(SOGAAL):
+        def _build_discriminator(self, *arguments):
+            D = super()._build_discriminator(*arguments)
+            D.layers[-1].activation = steep
+            return D
+
+    def steep(x):
+        return keras.ops.sigmoid(factor * x)
+
+    Steep(stop_epochs=3, batch_size=20, random_state=0).fit(X).score_samples(X)
+    factor = 5.0
+    detector = Steep(stop_epochs=3, batch_size=20, random_state=0).fit(X)
+    programs.clear()
+    assert_equal(
+        numbers(detector), numbers(Steep(stop_epochs=3, batch_size=20, random_state=0).fit(X))
+    )
+
+
+def test_networks_with_dropout_train_and_score():
+    class Drops(SOGAAL):
+        def _build_discriminator(self, *arguments):
+            D = super()._build_discriminator(*arguments)
+            h = keras.layers.Dropout(0.5, seed=0)(D.layers[1].output)
+            return keras.Model(D.input, D.layers[-1](h), name="discriminator")
+
+    detector = Drops(stop_epochs=3, batch_size=20, random_state=0).fit(X)
+    W, b, V, c = (w.astype(np.float64) for w in detector.discriminator_.get_weights())
+    expected = 1 / (1 + np.exp(-(np.maximum(X @ W + b, 0) @ V + c).ravel()))
+    np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-12)
+
+
+ALTERATIONS = {
+    "its activation": lambda layer: setattr(layer, "activation", keras.activations.tanh),
+    "a function of one's own": lambda layer: setattr(layer, "activation", lambda x: x / 3),
+    "its method": lambda layer: setattr(layer, "call", lambda x, training=None: x[:, :1]),
+    "LoRA": lambda layer: (layer.enable_lora(2), layer.lora_kernel_b.assign_add([[1.0]] * 2)),
+    "int8": lambda layer: layer.quantize("int8"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "alteration"),
+    [*itertools.product(["so"], ALTERATIONS), ("alocc", "its activation"), ("alocc", "LoRA")],
+)
+def test_a_network_that_is_altered_between_two_scorings_scores_as_it_is(kind, alteration):
+    data, score = data_of(kind), ["d_x"] if kind == "alocc" else []
+    detector, other = MADE[kind]().fit(data), MADE[kind](seed=3).fit(data)
+    before = detector.score_samples(data, *score)
+    ALTERATIONS[alteration](detector.discriminator_.layers[-1])
+    for one in (detector, other):
+        x = data if kind == "so" else data[..., None]
+        expected = one.discriminator_(x, training=False).numpy().ravel()
+        scores = one.score_samples(data, *score)
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
+    if alteration != "int8":
+        assert np.abs(detector.score_samples(data, *score) - before).max() > 1e-3
+
+
+def test_a_function_in_the_place_of_the_package_s_is_seen_as_long_as_it_is_there(monkeypatch):
+    first = numbers(so().fit(X))
+    with monkeypatch.context() as patched:
+        loss = gaal.networks.clipped_binary_crossentropy
+        patched.setattr(gaal.networks, "clipped_binary_crossentropy", lambda *y: 2 * loss(*y))
+        doubled = so().fit(X).history_.to_numpy()
+    with monkeypatch.context() as patched:
+        patched.setattr(gaal.training.Algorithm, "active_updates", lambda *_: 0)
+        idle = so(lr_g=0.5).fit(X)
+        np.testing.assert_array_equal(idle.generator_.get_weights()[0], np.eye(3))
+    detector = so()
+    detector._build_discriminator = lambda d, n, seed: type(detector)._build_discriminator(
+        detector, d, 4 * n, seed
+    )
+    assert detector.fit(X).discriminator_.layers[1].units == 16
+    assert doubled[0, 0] == pytest.approx(2 * first[0][0, 0])
+    assert_equal(numbers(so().fit(X)), first)
+
+
+def test_a_function_whose_code_an_editor_replaces_in_place_is_traced_anew():
+    first = numbers(so().fit(X))
+    loss = gaal.networks.clipped_binary_crossentropy
+    code = loss.__code__
+    try:
+        loss.__code__ = (lambda y_true, y_pred: keras.ops.mean(y_pred, axis=-1)).__code__
+        assert so().fit(X).history_.discriminator_loss[0] != first[0][0, 0]
+    finally:
+        loss.__code__ = code
+    assert_equal(numbers(so().fit(X)), first)
+
+
+WHOLE = {
+    "so": {"momentum": 0, "decay": 0, "lr_d": 1, "lr_g": 1, "generator_bias": 0},
+    "mo": {"momentum": 0, "decay": 0, "lr_d": 1, "k": np.int64(3), "discriminator_bias": 1},
+    "alocc": {"r_alpha": 1, "noise_sigma": 0, "clipvalue": 1, "decay": 0, "gf_dim": np.int64(1)},
+}
+
+
+@pytest.mark.parametrize(("kind", "door"), PAIRS)
+def test_whole_numbers_do_as_parameters_and_give_the_numbers_of_floats(kind, door):
+    door = {"steps_per_execution": DOORS[door]}
+    programs.clear()
+    whole = numbers(MADE[kind](**WHOLE[kind], **door).fit(data_of(kind)))
+    kept = {"k", "gf_dim"}
+    params = {n: int(v) if n in kept else np.float64(v) for n, v in WHOLE[kind].items()}
+    assert_equal(numbers(MADE[kind](**params, **door).fit(data_of(kind))), whole)
+    programs.clear()
+    assert_equal(numbers(MADE[kind](**params, **door).fit(data_of(kind))), whole)

@@ -1,0 +1,168 @@
+"""How R and D score images, by the weights of one epoch or of several, and what normalises them.
+
+Scoring changes nothing: the weights of an epoch that is not in use are inputs of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from alocc import networks
+from gaal_alocc import programs
+
+SCORES = ("reconstruction", "d_x", "d_rx")
+STATISTICS = ("moving", "train_batch", "batch")
+PARTS = {"reconstruction": ["R"], "d_x": ["D"], "d_rx": ["R", "D"]}  # that a score needs
+TOGETHER = 2  # images, and epochs, that a graph has in hand at a time
+
+Models = Mapping[str, keras.Model]
+
+
+def score(
+    models: Models, x: np.ndarray, score: str, statistics: str, calibration: dict
+) -> np.ndarray:
+    """Score some images by the weights that the models have.
+
+    Parameters
+    ----------
+    models : dict of str to keras.Model
+        "R" and "D".
+    x : ndarray of shape (n, height, width, channels)
+        In [0, 1], of the models' float type.
+    score : {"reconstruction", "d_x", "d_rx"}
+        See :meth:`alocc.ALOCC.score_samples`.
+    statistics : {"moving", "train_batch", "batch"}
+        See :class:`alocc.ALOCC`.
+    calibration : dict
+        From :func:`calibrate`; "statistics" of it are looked at with "train_batch" alone.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        Not oriented.
+    """
+
+    def run(name: str, images) -> tf.Tensor:
+        if statistics == "moving":
+            return programs.call(models[name], images)
+        kept = None
+        if statistics == "train_batch":
+            kept = calibration["statistics"]["R" if name == "R" else score]
+        return networks.normalized_by_batch(models[name], images, kept)[0]
+
+    seen = x if score == "d_x" else run("R", x)
+    if score == "reconstruction":
+        # Not as it is shown: D, which sees images and tanh alike, draws R's output to x itself.
+        return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
+    return run("D", seen).numpy().ravel().astype(np.float64)
+
+
+def stack(epoch_weights: Sequence[dict], calibrations: Sequence[dict]) -> dict:
+    """Put what :func:`score_by_epoch` scores with into one tensor a weight, epoch after epoch.
+
+    Parameters
+    ----------
+    epoch_weights : list of dict
+        As the attribute ``epoch_weights_`` of :class:`alocc.ALOCC`.
+    calibrations : list of dict
+        Of E epochs, from :func:`calibrate`, with "epoch".
+
+    Returns
+    -------
+    dict
+        "R" and "D": their weights, (E, ...) each; "statistics": as those of a calibration.
+    """
+
+    def of(per_epoch: Sequence[dict]) -> dict:
+        return tf.nest.map_structure(lambda *parts: tf.constant(np.stack(parts)), *per_epoch)
+
+    used = [epoch_weights[calibration["epoch"]] for calibration in calibrations]
+    statistics = [
+        {
+            name: [[np.array(part) for part in pair] for pair in pairs]
+            for name, pairs in kept.items()
+        }
+        for kept in (calibration["statistics"] for calibration in calibrations)
+    ]
+    return {**of(used), "statistics": of(statistics)}
+
+
+def score_by_epoch(
+    models: Models, epochs: dict, x: np.ndarray, score: str, statistics: str
+) -> np.ndarray:
+    """Score some images by the weights of several epochs, and leave those of the models alone.
+
+    Every image goes through the networks by itself, but for "batch": which others are scored
+    with it would show in its last digits, and where an epoch scores training images nearly alike
+    these are much of their standard deviation.
+
+    Parameters
+    ----------
+    models, x, score, statistics
+        See :func:`score`.
+    epochs : dict
+        From :func:`stack`, of E epochs.
+
+    Returns
+    -------
+    ndarray of shape (E, n), float64
+        Not oriented.
+
+    Raises
+    ------
+    ValueError
+        If the epochs' weights are not those of such models.
+    """
+    given = {}
+    for name in PARTS[score]:
+        kept = epochs["statistics"]["R" if name == "R" else score]
+        given[name] = (epochs[name], kept if statistics == "train_batch" else ())
+        shapes = [tuple(v.shape) for v in models[name].weights]
+        if shapes != [tuple(array.shape[1:]) for array in epochs[name]]:
+            raise ValueError(
+                f"{name} has weights of the shapes {shapes}, and had others in the epochs that"
+                " select_epoch='mean' scores with: it has been changed since, as by enable_lora."
+                " Expected R and D as they were trained, or another epoch by use_epoch."
+            )
+
+    def score_images(now: dict, x: tf.Tensor) -> tf.Tensor:
+        def run(name: str, images: tf.Tensor) -> tf.Tensor:
+            model, (weights, kept) = models[name], now[name]
+            with keras.StatelessScope(list(zip(model.weights, weights))):
+                if statistics == "moving":
+                    return model(images, training=False)
+                return networks.normalized_by_batch(model, images, kept or None)[0]
+
+        seen = x if score == "d_x" else run("R", x)
+        if score == "reconstruction":
+            return -tf.reduce_mean(tf.cast((x - seen) ** 2, tf.float64), (1, 2, 3))
+        return tf.cast(tf.reshape(run("D", seen), (-1,)), tf.float64)
+
+    def score_epochs(x: tf.Tensor, *stacks: tf.Tensor) -> tf.Tensor:
+        def one_epoch(i: tf.Tensor) -> tf.Tensor:
+            now = tf.nest.pack_sequence_as(given, [array[i] for array in stacks])
+            if statistics == "batch":
+                return score_images(now, x)
+            return _each(lambda image: score_images(now, image[None])[0], x)
+
+        return _each(one_epoch, tf.range(tf.shape(stacks[0])[0]))
+
+    arrays = [tf.convert_to_tensor(x), *tf.nest.flatten(given)]
+    form = programs.form(*(models[name] for name in PARTS[score]))
+    if form is None:
+        return score_epochs(*arrays).numpy()
+    signature = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
+    program = programs.shared(
+        ("scores of epochs", form, score, statistics, *signature),
+        lambda: programs.Program(tf.function(score_epochs, signature, autograph=False), []),
+        any_settings=True,
+    )
+    return program([], *arrays).numpy()
+
+
+def _each(function: Callable, x: tf.Tensor) -> tf.Tensor:
+    return tf.map_fn(function, x, fn_output_signature=tf.float64, parallel_iterations=TOGETHER)

@@ -639,10 +639,8 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.offsets_[self.score]
 
-    def _by_block(
-        self, X, function: Callable[[np.ndarray], np.ndarray], n_epochs: int = 1
-    ) -> np.ndarray:
-        """Apply a function to the images X, some at a time: the fewer, the more epochs it takes."""
+    def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Apply a function to the images X, some at a time."""
         preconditions.check()
         check_is_fitted(self)
         dtype = self.generator_.inputs[0].dtype
@@ -655,7 +653,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                     f"X has images of shape {images.shape[1:]} (height, width, channels); ALOCC was"
                     f" fitted on {self.image_shape_}."
                 )
-            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2] * n_epochs))
+            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
             ends = [*range(step, n, step), n]
             if self.statistics == "batch":
                 if n < self.batch_size:
@@ -747,7 +745,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
                 total = total + scores / (calibration["deviation"][score] or 1.0)
             return total / len(calibrations)
 
-        return self._by_block(X, mean_of_epochs, len(calibrations))
+        return self._by_block(X, mean_of_epochs)
 
     def decision_function(self, X) -> np.ndarray:
         """Score X against the threshold: ``score_samples(X) - offset_``.

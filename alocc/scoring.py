@@ -5,6 +5,7 @@ Scoring changes nothing: the weights of an epoch that is not in use are inputs o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -18,6 +19,7 @@ SCORES = ("reconstruction", "d_x", "d_rx")
 STATISTICS = ("moving", "train_batch", "batch")
 PARTS = {"reconstruction": ["R"], "d_x": ["D"], "d_rx": ["R", "D"]}  # that a score needs
 TOGETHER = 2  # images, and epochs, that a graph has in hand at a time
+CALL_PIXELS = 2**20  # of images, times epochs, of one call: about a second, to be interrupted after
 
 Models = Mapping[str, keras.Model]
 
@@ -161,7 +163,12 @@ def score_by_epoch(
         lambda: programs.Program(tf.function(score_epochs, signature, autograph=False), []),
         any_settings=True,
     )
-    return program([], *arrays).numpy()
+    stacks = arrays[1:]
+    few = max(1, CALL_PIXELS // (len(stacks[0]) * math.prod(x.shape[1:3])))
+    if statistics == "batch":
+        few = len(x)
+    parts = [program([], x[i : i + few], *stacks) for i in range(0, len(x), few)]
+    return np.concatenate(parts, axis=1)
 
 
 def _each(function: Callable, x: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import keras
@@ -276,11 +276,12 @@ def form(*models: keras.Model) -> Hashable | None:
     """
     forms = []
     for model in models:
-        known = vars(model).get(_FORM)  # by no attribute: Keras would wrap it
-        if known is None or not _same(_look(*known[0]), known[1]):
+        known = vars(model).get(_FORM)
+        if known is None or not _same(_look(*known.parts), known.seen):
             parts = model._flatten_layers(), model.variables
-            known = vars(model)[_FORM] = (parts, _look(*parts), _describe(*parts))
-        forms.append(known[2])
+            known = SimpleNamespace(parts=parts, seen=_look(*parts), form=_describe(*parts))
+            vars(model)[_FORM] = known  # past Keras, which would look for layers in it
+        forms.append(known.form)
     return None if None in forms else tuple(forms)
 
 

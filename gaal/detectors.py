@@ -342,8 +342,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
         published = self._algorithm.update in (training.so_gaal_update, training.mo_gaal_update)
         own = published and bool(_AS_WRITTEN)
-        if not own or type(self) not in (SOGAAL, MOGAAL) or "_build" in "".join(vars(self)):
-            # They may be any: a subclass's, or those of a builder that has been replaced.
+        replaced = any(name.startswith("_build") for name in vars(self))
+        if replaced or not own or type(self) not in (SOGAAL, MOGAAL):  # they may be any
             gan = networks.combine(*build())
             networks.compile_models(gan, *settings)
             form = programs.form(*gan.parts) if own else None

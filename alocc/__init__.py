@@ -18,6 +18,8 @@ def __getattr__(name: str) -> Any:
     if name in _EXPORTS:
         preconditions.check_backend()  # here, as Keras may fail to import another one
         return getattr(importlib.import_module(_EXPORTS[name]), name)
+    if name == "datasets":  # which errors of the detector name
+        return importlib.import_module("alocc.datasets")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

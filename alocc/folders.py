@@ -12,26 +12,12 @@ from sklearn.utils import Bunch
 from alocc.images import check_options, read_images, to_channels
 
 MASKS = "_gt"  # at the end of the names of UCSD's folders of masks
+# fmt: off
 IMAGE_SUFFIXES = (
-    ".apng",
-    ".avif",
-    ".bmp",
-    ".gif",
-    ".jfif",
-    ".jp2",
-    ".jpe",
-    ".jpeg",
-    ".jpg",
-    ".pbm",
-    ".pfm",
-    ".pgm",
-    ".png",
-    ".pnm",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
+    ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pfm",
+    ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )
+# fmt: on
 
 
 def load_image_folder(

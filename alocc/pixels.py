@@ -49,7 +49,7 @@ def to_unit(X: np.ndarray, first: int = 0, *, white: float | None = None) -> np.
         raise ValueError(
             f"X is {X.dtype}, expected uint8, or float in [0, 1]: of other whole numbers it is not"
             " known which is white. alocc.datasets.to_unit(X, white=255), or 4095, 65535 or what"
-            " is white in X, gives such floats."
+            " is white in X, gives such floats; in the shell --white."
         )
     with np.errstate(over="ignore"):  # what float32 does not hold becomes infinite
         unit = X.astype(np.float32, copy=False)
@@ -164,7 +164,9 @@ def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
         )
     check_channels_last(images, "images")
     if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise ValueError(f"images is {images.dtype}, expected uint8 or float.")
+        raise ValueError(
+            f"images is {images.dtype}, expected uint8 or float: to_unit makes floats of others."
+        )
     rows = _resize_weights(images.shape[1], height)
     columns = _resize_weights(images.shape[2], width)
     low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())

@@ -298,7 +298,8 @@ class TestTrain:
         command = ["train", "--dataset", tmp_path / "zeros and ones", *TINY, *output]
         assert_fails(command, "none above 1", "white=1", "in the shell --white")
         np.save(tmp_path / "X.npy", rng.integers(0, 2, (3, 16, 16), dtype=np.uint8))
-        assert run(*command, "--white", 255)[0] == 0  # if they are that dark
+        dark = self.split(tmp_path / "zeros and ones", "--white", "255").X_train
+        assert (dark.dtype, dark.max()) == (np.float32, np.float32(1 / 255))
         assert run(*command, "--white", 1)[0] == 0
         score = ["score", tmp_path / "X.npy", "--model", tmp_path / "run"]
         status, dark, err = run(*score)

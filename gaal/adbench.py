@@ -11,8 +11,10 @@ import os
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 
 from gaal import downloads, tables
@@ -186,6 +188,44 @@ def adbench_name(name: str | int) -> str:
             f" or one of {', '.join(ADBENCH)}."
         )
     return known[wanted]
+
+
+def customized(detector: BaseEstimator) -> type:
+    """Make of a detector the class that ADBench's own programs run beside their detectors.
+
+    Parameters
+    ----------
+    detector : estimator
+        SOGAAL, MOGAAL, or any with ``random_state`` and ``score_samples`` as in scikit-learn,
+        which is higher for an inlier. It is cloned for every run.
+
+    Returns
+    -------
+    type
+        With the calls of ADBench's ``Customized``: it is made with ``seed`` and ``model_name``,
+        has ``fit(X_train, y_train)``, which learns nothing from ``y_train``, and
+        ``predict_score(X)``, of shape (n,), higher for an outlier.
+
+    Examples
+    --------
+    >>> from gaal import MOGAAL
+    >>> from gaal.adbench import customized
+    >>> model = customized(MOGAAL(stop_epochs=20))(seed=1, model_name="MOGAAL")
+    """
+
+    class Customized:
+        def __init__(self, seed: int, model_name: str | None = None) -> None:
+            self.seed = seed
+            self.model_name = model_name
+
+        def fit(self, X_train: np.ndarray, y_train: np.ndarray | None = None) -> Self:
+            self.model = clone(detector).set_params(random_state=self.seed).fit(X_train)
+            return self
+
+        def predict_score(self, X: np.ndarray) -> np.ndarray:
+            return -self.model.score_samples(X)
+
+    return Customized
 
 
 def _read(name: str, path: Path, source: str) -> Bunch:

@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import queue
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +24,11 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
 import pandas as pd  # noqa: E402
+from common import processes  # noqa: E402
 from porting import tables  # noqa: E402
 from porting.methods import (  # noqa: E402
     IMAGE_SETS,
     IMAGES,
-    INSTALL,
     METHODS,
     TABLE,
     Problem,
@@ -37,12 +36,12 @@ from porting.methods import (  # noqa: E402
     method,
 )
 from porting.worker import words  # noqa: E402
+from ranking.detectors import INSTALL  # noqa: E402
 
 from gaal_alocc.files import write_aside  # noqa: E402
 
 REPORTS = SCRIPTS.parent / "reports" / "ports"
 ALL_DEPARTURES = "departures"
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 RUN = ["method", "data", "settings", "seed"]
 
 
@@ -112,22 +111,10 @@ def tasks(runs: dict[tuple, dict], jobs: int, together: bool) -> list[dict]:
 
 def work(task: dict, threads: int, finished: queue.Queue) -> None:
     """Make a task's runs in a process of its own; put each one's rows, or the error."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(SCRIPTS), *(p for p in sys.path if p)]),
-        **dict.fromkeys(THREADS, str(threads)),
-    }
     left = len(task["runs"])
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            [sys.executable, "-m", "porting.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-        ) as process,
+        processes.start("porting.worker", threads, errors) as process,
     ):
         with contextlib.suppress(BrokenPipeError):  # it has died already, and said why
             process.stdin.write(json.dumps(task))
@@ -136,10 +123,12 @@ def work(task: dict, threads: int, finished: queue.Queue) -> None:
             finished.put(json.loads(line))
             left -= 1
         if process.wait() or left:
-            errors.seek(0)
-            last = (errors.read().strip().splitlines() or ["no message"])[-1]
             name, seed = task["runs"][-left]
-            finished.put(RunError(f"{name} on {task['data']}, seed {seed}: {last}", left))
+            finished.put(
+                RunError(
+                    f"{name} on {task['data']}, seed {seed}: {processes.last_line(errors)}", left
+                )
+            )
 
 
 def collect(

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from common.processes import cluster
 from reproduction import report, sources
 from reproduction.target import Plan, Target
 from reproduction.targets import TARGETS
@@ -155,23 +156,6 @@ def with_data(
     if "mnist" in needs or any("mnist" in piece for piece in pieces):
         plan = replace(plan, mnist=sources.all_of_mnist(data_home, offline))
     return plan, []
-
-
-@contextlib.contextmanager
-def cluster(address: str | None):
-    """Send joblib's work to a Dask scheduler, where one is given."""
-    if address is None:
-        yield
-        return
-    import joblib
-
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ValueError("--dask needs the extra `cluster`: pip install '.[cluster]'.") from None
-    # Workers that run elsewhere import the targets from what this client sends them.
-    with Client(address) as client, joblib.parallel_config("dask", client=client):
-        yield
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

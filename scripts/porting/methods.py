@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ranking.detectors import build, missing, outlier_scores
 
 TABLE, IMAGES = "table", "images"
 SO, MO = "so-gaal", "mo-gaal"
 N_TRAIN, N_TARGET, N_OTHER = 512, 180, 20  # images: to train on, to test, of each other digit
 IMAGE_SETS = ("mnist", "digits")
-INSTALL = (
-    "Install PyTorch's CPU build first, as its own site tells (pip would bring the one for CUDA),"
-    " then the extra: pip install -e '.[compare]'."
-)
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,7 @@ class Method:
     @property
     def missing(self) -> list[str]:
         """The packages that it needs and that are not installed."""
-        packages = {module.split(".")[0] for module in self.modules}
-        if "pyod" in packages:
-            packages.add("torch")
-        return sorted(p for p in packages if importlib.util.find_spec(p) is None)
+        return missing(self.modules)
 
 
 # ---------------------------------------------------------------------------------------
@@ -192,11 +186,7 @@ def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Cal
 
 def _pyod_gaal(module: str, name: str) -> Callable:
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        import torch
-
-        torch.manual_seed(seed)
-        detector = getattr(importlib.import_module(module), name)(**settings)
-        d = detector.fit(problem.X).decision_function(problem.X_test)
+        d = outlier_scores(_trained(module, name, problem.X, settings, seed), problem.X_test)
         return Fitted({"D(x), as it is": d, "1 - D(x), turned round": 1 - d})
 
     return fit
@@ -207,12 +197,6 @@ def _pyod_new_settings(problem: Problem, stop_epochs: int | None) -> dict:
     return {"epoch_num": 3 * stop}
 
 
-def _pyod_new(problem: Problem, settings: dict, seed: int) -> Fitted:
-    return _pyod_gaal("pyod.models.so_gaal_new", "SO_GAAL")(
-        problem, {**settings, "random_state": seed, "verbose": 0}, seed
-    )
-
-
 # ---------------------------------------------------------------------------------------
 # The detectors that a user would reach for
 
@@ -221,11 +205,15 @@ def _defaults(problem: Problem, stop_epochs: int | None) -> dict:
     return {}
 
 
-def _sklearn(module: str, name: str, seeded: bool = False) -> Callable:
+def _trained(module: str, name: str, X: np.ndarray, settings: dict, seed: int):
+    kind = getattr(importlib.import_module(module), name)
+    return build(kind, seed, X.shape[1], **settings).fit(X)
+
+
+def _sklearn(module: str, name: str) -> Callable:
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        kind = getattr(importlib.import_module(module), name)
-        detector = kind(random_state=seed) if seeded else kind()
-        return Fitted({"": -detector.fit(problem.X).score_samples(problem.X_test)})
+        detector = _trained(module, name, problem.X, settings, seed)
+        return Fitted({"": outlier_scores(detector, problem.X_test)})
 
     return fit
 
@@ -238,8 +226,8 @@ def _local_outlier_factor(problem: Problem, settings: dict, seed: int) -> Fitted
 
 def _pyod(module: str, name: str) -> Callable:
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        detector = getattr(importlib.import_module(module), name)()
-        return Fitted({"": detector.fit(problem.X).decision_scores_})
+        detector = _trained(module, name, problem.X, settings, seed)
+        return Fitted({"": detector.decision_scores_})
 
     return fit
 
@@ -258,16 +246,11 @@ def _alocc(problem: Problem, settings: dict, seed: int) -> Fitted:
     return Fitted({label: -np.asarray(scores[name]) for name, label in names.items()})
 
 
-def _pyod_images(module: str, name: str, **fixed) -> Callable:
+def _pyod_images(module: str, name: str) -> Callable:
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        import torch
-
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 - what PyOD draws from
         X, X_test = (x.reshape(len(x), -1) for x in (problem.X, problem.X_test))
-        own = {key: {"seed": seed, "n_features": X.shape[1]}.get(v, v) for key, v in fixed.items()}
-        detector = getattr(importlib.import_module(module), name)(**settings, **own)
-        return Fitted({"": detector.fit(X).decision_function(X_test)})
+        detector = _trained(module, name, X, settings, seed)
+        return Fitted({"": outlier_scores(detector, X_test)})
 
     return fit
 
@@ -279,7 +262,6 @@ def _fixed(**settings) -> Callable:
 # ---------------------------------------------------------------------------------------
 
 GAAL_MODULES = ("gaal.detectors", "porting.departures")
-PYOD_SEED = {"random_state": "seed"}
 
 
 def _post(bias: str) -> Method:
@@ -304,14 +286,17 @@ METHODS = {
         _gaal_settings(MO),
     ),
     "pyod-so-gaal-new": Method(
-        "PyOD so_gaal_new", ("pyod.models.so_gaal_new",), _pyod_new, _pyod_new_settings
+        "PyOD so_gaal_new",
+        ("pyod.models.so_gaal_new",),
+        _pyod_gaal("pyod.models.so_gaal_new", "SO_GAAL"),
+        _pyod_new_settings,
     ),
     "post-bias-1e-5": _post("generator_bias_1e-5"),
     "post-bias-1": _post("generator_bias_1"),
     "isolation-forest": Method(
         "IsolationForest",
         ("sklearn.ensemble",),
-        _sklearn("sklearn.ensemble", "IsolationForest", seeded=True),
+        _sklearn("sklearn.ensemble", "IsolationForest"),
         _defaults,
     ),
     "lof": Method(
@@ -357,16 +342,14 @@ METHODS = {
     "pyod-autoencoder": Method(
         "PyOD AutoEncoder",
         ("pyod.models.auto_encoder",),
-        _pyod_images("pyod.models.auto_encoder", "AutoEncoder", verbose=0, **PYOD_SEED),
+        _pyod_images("pyod.models.auto_encoder", "AutoEncoder"),
         _fixed(epoch_num=40),
         IMAGES,
     ),
     "pyod-deepsvdd": Method(
         "PyOD DeepSVDD",
         ("pyod.models.deep_svdd",),
-        _pyod_images(
-            "pyod.models.deep_svdd", "DeepSVDD", n_features="n_features", verbose=0, **PYOD_SEED
-        ),
+        _pyod_images("pyod.models.deep_svdd", "DeepSVDD"),
         _fixed(epochs=100),
         IMAGES,
     ),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from common.tables import markdown
 from matplotlib.figure import Figure
+from ranking.detectors import OTHER, OURS, PORT
 from scipy.stats import mannwhitneyu
 
 from porting.methods import METHODS
@@ -23,7 +24,6 @@ FACTS = {
     "d_loss_lowest": "lowest D loss",
     "g_loss_end": "G loss at the end",
 }
-OURS, PORT, OTHER = "#1b7837", "#b2182b", "#555555"
 
 
 def title(name: str) -> str:

@@ -15,20 +15,9 @@ import time
 import warnings
 from collections.abc import Iterator
 
+from common.processes import peak_memory
+
 from porting.methods import load_problem, method
-
-
-def peak_memory() -> float:
-    """Largest resident memory so far, in MB; NaN where the system does not tell.
-
-    Not ru_maxrss, in which Linux counts the parent process too.
-    """
-    try:
-        with open("/proc/self/status") as status:
-            line = next(line for line in status if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return math.nan
-    return int(line.split()[1]) / 1024
 
 
 def run(task: dict) -> Iterator[list[dict]]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import keras  # noqa: F401 -- before a test changes KERAS_HOME, which its import reads
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 
-from gaal import adbench
+from gaal import SOGAAL, adbench
 from gaal.datasets import ADBENCH, load_adbench, load_table
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "adbench"
@@ -156,6 +157,55 @@ def test_nothing_is_unpickled(monkeypatch, tmp_path):
     path.write_bytes(pickle.dumps(Evil()))
     with pytest.raises(ValueError, match=r"10_cover\.npz"):
         load_adbench("cover", data_home=tmp_path)
+
+
+class Middle(BaseEstimator):
+    """Scores rows by how near they are to the middle, and remembers what it was given."""
+
+    given = None
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        type(self).given = (X, y, self.random_state)
+        self.middle_ = X.mean(axis=0)
+        return self
+
+    def score_samples(self, X):
+        return -np.abs(X - self.middle_).sum(axis=1)
+
+
+def run_as_adbench_does(clf, seed, X_train, y_train, X_test):
+    """Make, fit and score a class with the calls and the names of ADBench's own programs."""
+    clf = clf(seed=seed, model_name="Customized")
+    clf = clf.fit(X_train=X_train, y_train=y_train)
+    return clf.predict_score(X_test)
+
+
+def test_a_detector_is_run_as_one_of_adbenchs_own():
+    rng = np.random.default_rng(0)
+    inliers, new = rng.random((50, 2)), np.array([[0.5, 0.5], [3, 3]])
+    clf = adbench.customized(Middle())
+    labels = np.zeros(50, int)
+    first = run_as_adbench_does(clf, 1, inliers, labels, new)
+    assert first.shape == (2,)
+    assert first[1] > first[0]  # higher for an outlier
+    assert Middle.given[0] is inliers
+    assert Middle.given[1:] == (None, 1)  # no label, the seed
+    run_as_adbench_does(clf, 2, inliers, labels, new)  # the class again, for another cell
+    assert Middle.given[2] == 2
+
+
+@pytest.mark.slow
+def test_gaal_is_run_as_one_of_adbenchs_own():
+    rng = np.random.default_rng(0)
+    train, test = rng.random((100, 2), np.float32), rng.random((20, 2), np.float32)
+    labels = np.zeros(100, int)
+    clf = adbench.customized(SOGAAL(stop_epochs=2))
+    score = run_as_adbench_does(clf, 3, train, labels, test)
+    expected = SOGAAL(stop_epochs=2, random_state=3).fit(train).score_samples(test)
+    np.testing.assert_array_equal(score, -expected)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="ADBench's files are not at hand")

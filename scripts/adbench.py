@@ -1,0 +1,181 @@
+"""Run detectors on the data sets of ADBench by its protocol, and write tables of what they do.
+
+70% of a set's rows are trained on and 30% scored, divided at random within the classes; the
+features are scaled to [0, 1]. All 47 classical sets by default, downloaded once; --offline takes
+those that are at hand. Finished cells go into cells.csv, and are not run again. PyOD's detectors
+need the extra "compare". --quick takes what scikit-learn ships, and the five smallest sets of
+--data-home, for two minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import gaal_alocc.cli
+
+SCRIPTS = Path(__file__).resolve().parent
+sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
+
+import pandas as pd  # noqa: E402
+from common import processes  # noqa: E402
+from ranking import protocol, runs, tables  # noqa: E402
+from ranking.detectors import DETECTORS, INSTALL, Detector  # noqa: E402
+
+from gaal_alocc.files import write_aside  # noqa: E402
+
+REPORTS = SCRIPTS.parent / "reports" / "adbench"
+QUICK_SETS = 5  # of --data-home
+
+
+def cost(name: str) -> int:
+    """Numbers in a data set of ADBench, by which small ones come first."""
+    from gaal.datasets import ADBENCH
+
+    rows = min(max(ADBENCH[name].rows, protocol.LEAST), protocol.MOST)
+    return rows * ADBENCH[name].features
+
+
+def chosen_sets(names: list[str], quick: bool, data_home: Path | None, offline: bool) -> list[str]:
+    """Resolve the names of sets, small ones first; say which are not at hand where that matters.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set.
+    OSError
+        If one that is named is not at hand and must not be downloaded, or a download fails.
+    """
+    from gaal.adbench import ADBENCH, adbench_name
+
+    if names:
+        names = [n if n in protocol.SHIPPED else adbench_name(n) for n in names]
+        for name in names:
+            protocol.load(name, data_home, offline)
+        return names
+    found, absent = [], []
+    for name in sorted(ADBENCH, key=cost):
+        try:
+            protocol.load(name, data_home, offline or quick)
+            found.append(name)
+        except FileNotFoundError:
+            absent.append(name)
+        if quick and len(found) == QUICK_SETS:
+            break
+    if quick:
+        return [*protocol.SHIPPED, *found]
+    if absent:
+        print(f"not at hand, left out: {', '.join(absent)}", flush=True)
+    return found
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sets", nargs="*", metavar="SET", help="by name or number; all by default")
+    parser.add_argument(
+        "--detectors", nargs="+", metavar="NAME", help="see --list; by default all installed ones"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N")
+    parser.add_argument(
+        "--protocol",
+        nargs="+",
+        choices=protocol.PROTOCOLS,
+        default=["published"],
+        help="; ".join(f"{name}: {what}" for name, what in protocol.PROTOCOLS.items()),
+    )
+    parser.add_argument("--quick", action="store_true", help="one seed and small sets")
+    parser.add_argument(
+        "--limit", type=float, metavar="S", help="seconds a fit and its score may take (none)"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once (1)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler that spreads the cells")
+    parser.add_argument(
+        "--data-home", type=gaal_alocc.cli.path, metavar="DIR", help="folder of the .npz files"
+    )
+    parser.add_argument("--offline", action="store_true", help="download nothing")
+    parser.add_argument("--retry", action="store_true", help="run cells that failed again")
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
+    parser.add_argument("--list", action="store_true", help="list the detectors and leave")
+    args = parser.parse_args(argv)
+    unknown = [name for name in args.detectors or [] if name not in DETECTORS]
+    if unknown:
+        parser.error(f"no detector {', '.join(unknown)}; expected some of {', '.join(DETECTORS)}")
+    for name, value in (("jobs", args.jobs), ("limit", args.limit)):
+        if value is not None and not value > 0:
+            parser.error(f"--{name} is {value}; expected more than 0")
+    return args
+
+
+def chosen_detectors(names: list[str] | None) -> dict[str, Detector]:
+    """Resolve the detectors asked for.
+
+    Raises
+    ------
+    ValueError
+        If one that is asked for is not installed; those not asked for are left out then.
+    """
+    wanted = names or [name for name, detector in DETECTORS.items() if not detector.asked]
+    absent = {name: DETECTORS[name].missing for name in wanted}
+    absent = {name: packages for name, packages in absent.items() if packages}
+    if names and absent:
+        name, packages = next(iter(absent.items()))
+        raise ValueError(f"{name} needs {' and '.join(packages)}, not installed here. {INSTALL}")
+    if absent:
+        print(f"not installed, left out: {', '.join(absent)}. {INSTALL}", file=sys.stderr)
+    return {name: DETECTORS[name] for name in wanted if name not in absent}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the cells that are missing, write tables and figure; return the exit status."""
+    args = parse(argv)
+    if args.list:
+        for name, detector in DETECTORS.items():
+            note = f" (needs {' and '.join(detector.missing)})" if detector.missing else ""
+            print(f"{name:<16} {detector.module}.{detector.name}{note}")
+        return 0
+    start = time.perf_counter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        detectors = chosen_detectors(args.detectors)
+        sets = chosen_sets(args.sets, args.quick, args.data_home, args.offline)
+        seeds = args.seeds[:1] if args.quick else args.seeds
+        wanted = runs.cells(sets, detectors, seeds, args.protocol, args.data_home, args.offline)
+        args.output.mkdir(parents=True, exist_ok=True)
+        with processes.cluster(args.dask):
+            table = runs.collect(
+                args.output / "cells.csv", wanted, args.jobs, args.limit, args.retry
+            )
+    except (OSError, ValueError) as error:
+        print(f"adbench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nadbench: interrupted; call again to go on", file=sys.stderr)
+        return 130
+    kinds = pd.DataFrame(
+        {name: protocol.describe(*protocol.load(name, args.data_home, True)) for name in sets}
+    ).T
+    command = " ".join(["python scripts/adbench.py", *(sys.argv[1:] if argv is None else argv)])
+    summary = args.output / "index.md"
+    text = tables.summary(table, kinds, command)
+    write_aside(summary, lambda aside: aside.write_text(text))
+    long = tables.long(table, kinds)
+    write_aside(args.output / "adbench.csv", lambda aside: long.to_csv(aside, index=False))
+    scores = tables.ranked(tables.by_set(table[table["protocol"] == args.protocol[0]]))
+    if scores.shape[1] > 2:
+        figure = tables.draw(scores)
+        write_aside(args.output / "ranks.png", lambda aside: figure.savefig(aside, format="png"))
+    failed = table[table["error"] != ""]
+    for row in failed.drop_duplicates(["detector", "data", "error"]).itertuples():
+        print(f"adbench: {row.detector} on {row.data}: {row.error}", file=sys.stderr)
+    print(f"{summary} written in {time.perf_counter() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

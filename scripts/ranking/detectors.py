@@ -1,0 +1,102 @@
+"""The detectors of a benchmark, each by the class that it is and what that is given."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+OURS, PORT, OTHER = "#1b7837", "#b2182b", "#555555"
+TURNED = ", turned round"  # D(x) of a port that returns it as the outlier score, as 1 - D(x)
+INSTALL = (
+    "Install PyTorch's CPU build first, as its own site tells (pip would bring the one for CUDA),"
+    " then the extra: pip install -e '.[compare]'."
+)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector at its defaults, but for ``parameters``.
+
+    ``seeds`` of it are trained on each division of the rows. One that is ``turned`` is scored
+    the other way up too; one that is ``asked`` for runs only then.
+    """
+
+    module: str
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 1
+    turned: bool = False
+    asked: bool = False
+
+    @property
+    def colour(self) -> str:
+        """Colour: ours, a port of ours, or another's."""
+        return OURS if self.module.startswith("gaal") else PORT if self.turned else OTHER
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that it needs and that are not installed."""
+        return missing([self.module])
+
+    def kind(self) -> type:
+        """Import its class, which takes seconds for some."""
+        return getattr(importlib.import_module(self.module), self.name)
+
+    def build(self, seed: int, n_features: int):
+        """Make it for rows of so many features."""
+        return build(self.kind(), seed, n_features, **self.parameters)
+
+
+def missing(modules) -> list[str]:
+    """Name the packages of modules that are not installed."""
+    packages = {module.split(".")[0] for module in modules}
+    if "pyod" in packages:
+        packages.add("torch")
+    return sorted(p for p in packages if importlib.util.find_spec(p) is None)
+
+
+def build(kind: type, seed: int, n_features: int, **parameters):
+    """Make a detector, seeded by whatever it draws from."""
+    if kind.__module__.startswith("pyod"):
+        import torch
+
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - what PyOD draws from
+    known = {"random_state": seed, "n_features": n_features, "verbose": 0}
+    taken = inspect.signature(kind).parameters
+    return kind(**{name: value for name, value in known.items() if name in taken}, **parameters)
+
+
+def outlier_scores(detector, X: np.ndarray) -> np.ndarray:
+    """Score rows, higher for an outlier, by PyOD's conventions or by scikit-learn's."""
+    if type(detector).__module__.startswith("pyod"):
+        return detector.decision_function(X)
+    return -detector.score_samples(X)
+
+
+AUTO = {"stop_epochs": "auto"}
+DETECTORS = {
+    "SOGAAL": Detector("gaal", "SOGAAL", seeds=5),
+    "SOGAAL, auto": Detector("gaal", "SOGAAL", AUTO, seeds=5),
+    "MOGAAL": Detector("gaal", "MOGAAL", seeds=5),
+    "MOGAAL, auto": Detector("gaal", "MOGAAL", AUTO, seeds=5),
+    "MOGAAL, sample": Detector("gaal", "MOGAAL", {"quantile_sample_size": 1000}, asked=True),
+    "PyOD SO_GAAL": Detector("pyod.models.so_gaal", "SO_GAAL", turned=True),
+    "PyOD MO_GAAL": Detector("pyod.models.mo_gaal", "MO_GAAL", turned=True),
+    "IsolationForest": Detector("sklearn.ensemble", "IsolationForest"),
+    "kNN": Detector("pyod.models.knn", "KNN"),
+    "LOF": Detector("sklearn.neighbors", "LocalOutlierFactor", {"novelty": True}),
+    "ECOD": Detector("pyod.models.ecod", "ECOD"),
+    "COPOD": Detector("pyod.models.copod", "COPOD"),
+    "HBOS": Detector("pyod.models.hbos", "HBOS"),
+    "PCA": Detector("pyod.models.pca", "PCA"),
+    "OCSVM": Detector("pyod.models.ocsvm", "OCSVM"),
+    "DeepSVDD": Detector("pyod.models.deep_svdd", "DeepSVDD"),
+    "AutoEncoder": Detector("pyod.models.auto_encoder", "AutoEncoder"),
+}
+"""By the name in tables and on the command line: the GAALs, their ports, the usual company."""

@@ -164,15 +164,38 @@ def tests(cells: pd.DataFrame) -> list[str]:
 
 
 def sets_table(cells: pd.DataFrame) -> list[str]:
-    """Lay out AUC set by set; a cell that failed says why."""
+    """Lay out AUC set by set, and below it why cells failed."""
     auc = by_set(cells)
-    failed = cells[cells["error"] != ""].groupby(["data", "detector"])["error"].first()
+    failed = cells[cells["error"] != ""].groupby(["detector", "data"], sort=False)["error"].first()
+
+    def cell(name: str, detector: str) -> str:
+        value = auc.loc[name, detector]
+        missing = "failed" if (detector, name) in failed else "not run"
+        return f"{value:.2f}" if value == value else missing
+
+    rows = [[name, *(cell(name, detector) for detector in auc)] for name in auc.index]
+    told = [f"- {detector} on {name} failed: {error}" for (detector, name), error in failed.items()]
+    return [*markdown(["mean AUC", *auc.columns], rows), "", *told]
+
+
+def beside(cells: pd.DataFrame) -> list[str]:
+    """Lay out what a protocol changes: mean AUC by each, over the sets that all were run on."""
+    scores = {name: by_set(own) for name, own in cells.groupby("protocol", sort=False)}
+    if len(scores) < 2:
+        return []
+    detectors = [d for d in next(iter(scores.values())) if all(d in own for own in scores.values())]
+    shared = pd.concat([own[detectors] for own in scores.values()], axis=1, join="inner").dropna()
+    data = list(shared.index)
+    first, *others = (own.loc[data, detectors] for own in scores.values())
     rows = [
-        [name, *(failed.get((name, d), f"{row[d]:.2f}" if row[d] == row[d] else "not run")
-                 for d in auc)]
-        for name, row in auc.iterrows()
+        [d, f"{first[d].mean():.3f}", *(f"{own[d].mean():.3f}" for own in others),
+         *(f"{(own - first)[d].min():+.2f} to {(own - first)[d].max():+.2f}" for own in others)]
+        for d in detectors
     ]  # fmt: skip
-    return markdown(["mean AUC", *auc.columns], rows)
+    names = list(scores)
+    head = ["mean AUC", *names, *(f"{name}, set by set" for name in names[1:])]
+    title = f"## {' and '.join(names)}, on {', '.join(data)}"
+    return [title, "", *markdown(head, rows), ""]
 
 
 def long(cells: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
@@ -196,8 +219,8 @@ def kinds(cells: pd.DataFrame, sets: pd.DataFrame) -> list[str]:
 
     AUC is taken above the mean of the detectors that are ranked, as sets are hard for all or easy.
     """
-    auc = by_set(cells)
-    auc = auc.sub(ranked(auc).mean(axis=1), axis=0)
+    auc = ranked(by_set(cells))
+    auc = auc.sub(auc.mean(axis=1), axis=0)
     known = sets.reindex(auc.index)
     if len(auc) < 5:
         return ["Too few sets to tell of kinds of them.", ""]
@@ -215,6 +238,7 @@ def summary(cells: pd.DataFrame, sets: pd.DataFrame, command: str) -> str:
     for protocol, own in cells.groupby("protocol", sort=False):
         lines += [f"## Protocol: {protocol}", "", *overall(own), "", *tests(own), *sets_table(own)]
         lines += ["", *kinds(own, sets)]
+    lines += beside(cells)
     lines += [
         "AUC and AP (average precision): the mean over divisions and seeds, of sets the mean of"
         " those. SD: that of AUC over divisions and seeds on a set, the median of the sets. Times"

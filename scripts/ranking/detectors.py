@@ -23,7 +23,8 @@ class Detector:
     """A detector at its defaults, but for ``parameters``.
 
     ``seeds`` of it are trained on each division of the rows. One that is ``turned`` is scored
-    the other way up too; one that is ``asked`` for runs only then.
+    the other way up too; one that is ``asked`` for runs only then, one that is not ``quick`` not
+    among the quick ones.
     """
 
     module: str
@@ -32,6 +33,7 @@ class Detector:
     seeds: int = 1
     turned: bool = False
     asked: bool = False
+    quick: bool = True
 
     @property
     def colour(self) -> str:
@@ -82,9 +84,9 @@ def outlier_scores(detector, X: np.ndarray) -> np.ndarray:
 AUTO = {"stop_epochs": "auto"}
 DETECTORS = {
     "SOGAAL": Detector("gaal", "SOGAAL", seeds=5),
-    "SOGAAL, auto": Detector("gaal", "SOGAAL", AUTO, seeds=5),
+    "SOGAAL, auto": Detector("gaal", "SOGAAL", AUTO, seeds=5, quick=False),
     "MOGAAL": Detector("gaal", "MOGAAL", seeds=5),
-    "MOGAAL, auto": Detector("gaal", "MOGAAL", AUTO, seeds=5),
+    "MOGAAL, auto": Detector("gaal", "MOGAAL", AUTO, seeds=5, quick=False),
     "MOGAAL, sample": Detector("gaal", "MOGAAL", {"quantile_sample_size": 1000}, asked=True),
     "PyOD SO_GAAL": Detector("pyod.models.so_gaal", "SO_GAAL", turned=True),
     "PyOD MO_GAAL": Detector("pyod.models.mo_gaal", "MO_GAAL", turned=True),
@@ -96,7 +98,7 @@ DETECTORS = {
     "HBOS": Detector("pyod.models.hbos", "HBOS"),
     "PCA": Detector("pyod.models.pca", "PCA"),
     "OCSVM": Detector("pyod.models.ocsvm", "OCSVM"),
-    "DeepSVDD": Detector("pyod.models.deep_svdd", "DeepSVDD"),
-    "AutoEncoder": Detector("pyod.models.auto_encoder", "AutoEncoder"),
+    "DeepSVDD": Detector("pyod.models.deep_svdd", "DeepSVDD", quick=False),
+    "AutoEncoder": Detector("pyod.models.auto_encoder", "AutoEncoder", quick=False),
 }
 """By the name in tables and on the command line: the GAALs, their ports, the usual company."""

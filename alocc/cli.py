@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from alocc.detector import ALOCC
 
 MODEL_FILE = "model.alocc"
-WATCHED = 1000  # training images whose scores TensorBoard shows
 SCORE_LABELS = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 BATCH_SIZE = 128
 # Published are 5 epochs of the thousands of images of an MNIST digit. Of scikit-learn's digits a
@@ -379,7 +378,7 @@ def _train(args: argparse.Namespace) -> None:
         if args.tensorboard is not None:
             from alocc.tensorboard import TensorBoard
 
-            callbacks.append(TensorBoard(args.tensorboard, detector, split.X_train[:WATCHED]))
+            callbacks.append(TensorBoard(args.tensorboard, detector))
         detector.fit(
             split.X_train,
             callbacks=callbacks,

@@ -306,6 +306,7 @@ def train(
         model=model,
         callbacks=callbacks,
         checkpoints=checkpoints,
+        kind=share_as and (share_as, algorithm.update, x.shape[1:]),
         show=_bars(n_epochs, m, algorithm.losses, verbose) if verbose else None,
     )
     # One optimizer for both; the moving statistics and their count t are weights of R and D.

@@ -342,7 +342,7 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
             if args.tensorboard is not None:
                 from gaal.tensorboard import TensorBoard
 
-                callbacks.append(TensorBoard(args.tensorboard, detector, data.data))
+                callbacks.append(TensorBoard(args.tensorboard, detector))
             start = time.perf_counter()
             with _told():
                 detector.fit(

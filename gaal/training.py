@@ -658,6 +658,7 @@ def train(
         model=gan.combine_model if callbacks else None,  # nobody else looks at it
         callbacks=callbacks,
         checkpoints=checkpoints,
+        kind=share_as and (share_as, algorithm, len(X), noise_shape, execution),
         show=_bar(n_epochs, m, verbose) if verbose else None,
     )
     if checkpoints is not None:

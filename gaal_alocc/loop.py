@@ -7,7 +7,7 @@ of: callbacks, snapshots, the progress bar, and how much one call of a door may 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -18,6 +18,8 @@ from gaal_alocc import distribution
 from gaal_alocc.checkpoints import Checkpoints
 
 CALL_SECONDS = 0.5  # of one call: for so long neither is Ctrl-C heard nor does the bar move
+PACES = 1000  # that are remembered
+_paces: dict[Hashable, int] = {}  # updates of a call, as last found for runs of a kind
 
 
 class Loop:
@@ -32,8 +34,8 @@ class Loop:
         history = loop.history()
 
     A call takes about as long as ``CALL_SECONDS``, by the time that the one before it took for an
-    update; the first is of one update. No number depends on that. Several workers, whose calls
-    must be alike, take all that they may.
+    update; the first of a kind is of one update. No number depends on that. Several workers,
+    whose calls must be alike, take all that they may.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ class Loop:
         Called as Keras does.
     checkpoints : Checkpoints, optional
         Where to go on from, and to write snapshots to.
+    kind : hashable, optional
+        Alike for runs whose updates take as long. By default it is of none.
     show : callable, optional
         Given how many updates are done, the means of the epoch's losses so far, and whether these
         are the last, to show them.
@@ -78,6 +82,7 @@ class Loop:
         model: keras.Model | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         checkpoints: Checkpoints | None = None,
+        kind: Hashable = None,
         show: Callable[[int, dict[str, float], bool], None] | None = None,
     ) -> None:
         self.n_epochs, self.n_batches = n_epochs, n_batches
@@ -91,7 +96,9 @@ class Loop:
         self._show = show
         self.epoch = self.done = 0
         self._timed = not distribution.has_workers()
-        self._pace = 1 if self._timed else together * n_batches  # updates that a call may run
+        self._kind = kind
+        # Updates that a call may run.
+        self._pace = _paces.get(kind, 1) if self._timed else together * n_batches
         self._history: list[pd.DataFrame] = []
         self._stopped = False
 
@@ -112,6 +119,8 @@ class Loop:
 
     def epochs(self) -> Iterator[int]:
         """Give how many epochs to run together, until all have, or a callback has had enough."""
+        if len(_paces) > PACES:
+            _paces.clear()
         if self._stopped:  # its snapshot holds what the callbacks made of the models at the end
             return
         if self._model is not None:
@@ -146,6 +155,8 @@ class Loop:
                 if self._timed:
                     seconds = time.perf_counter() - begin
                     self._pace = max(1, int(CALL_SECONDS * (self.done - before) / seconds))
+                    if self._kind is not None:
+                        _paces[self._kind] = self._pace
                 start = part.stop
                 if self._show is not None and start < self.n_batches:
                     self._show(self.done, self.logs(), False)

@@ -54,6 +54,16 @@ def test_a_first_call_that_compiles_does_not_keep_those_after_it_short(monkeypat
     assert made == [1, 1, 8, 390]
 
 
+def test_a_run_of_a_kind_begins_at_the_pace_of_the_one_before(monkeypatch):
+    clock = Clock(monkeypatch, 1e-3)
+    kind = ("a kind", object())
+    assert clock.run(60, 1, together=60, kind=kind) == [1, 59]
+    assert clock.run(60, 1, together=60, kind=kind) == [60]
+    assert clock.run(60, 1, together=60) == [1, 59]
+    clock.seconds = 10.0
+    assert clock.run(60, 1, together=60, kind=("another", kind)) == [1] * 60
+
+
 def test_callbacks_see_batches_that_no_time_moves(monkeypatch):
     class Spy(keras.callbacks.Callback):
         def __init__(self):

@@ -146,6 +146,21 @@ def test_a_run_killed_while_callbacks_end_it_ends_the_same(every, tmp_path):
         assert_same(whole, again)
 
 
+@pytest.mark.parametrize("steps", [1, "auto"])
+def test_rates_that_a_callback_has_set_are_the_resumed_run_s_too(steps, tmp_path):
+    def halving():
+        return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+
+    detector = clone(DETECTORS[0]).set_params(steps_per_execution=steps, lr_g=0.5)
+    whole = clone(detector).fit(X, Y, [halving()])
+    with pytest.raises(Interruption):
+        clone(detector).fit(
+            X, Y, [halving(), InterruptAt(4)], checkpoint_dir=tmp_path, checkpoint_every=1
+        )
+    resumed = clone(detector).fit(X, Y, [halving()], checkpoint_dir=tmp_path, resume=True)
+    assert_same(whole, resumed)
+
+
 def test_stop_epochs_found_once_stay_the_run_s(tmp_path, monkeypatch):
     detector = clone(DETECTORS[0]).set_params(stop_epochs="auto")
     monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: 3)

@@ -9,7 +9,7 @@ import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
@@ -29,8 +29,10 @@ from alocc import keras2, networks, scoring, tensorflow1, training
 from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
 from alocc.scoring import SCORES, STATISTICS
 from gaal_alocc import distribution, optimizers, preconditions, programs
+from gaal_alocc.arrays import as_array, batches, in_batches
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
+from gaal_alocc.file_kinds import saved_file
 from gaal_alocc.files import EXACTLY
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
@@ -64,35 +66,39 @@ FEW_UPDATES = 100  # in fewer the reconstruction error has hardly become a score
 
 def _check_images(X) -> np.ndarray:
     """Look at the form of X, not at its pixels, and give it its axis of channels."""
-    if isinstance(X, tf.data.Dataset):
-        X = np.concatenate(list(_batches(X)))
-    try:
-        X = np.asarray(X)
-    except ValueError as error:
-        raise ValueError("X holds images of different sizes; expected all of one size.") from error
+    X = np.concatenate(list(_batches(X))) if in_batches(X) else as_array(X)
     if X.ndim not in (3, 4):
         raise ValueError(
             f"X has shape {X.shape}; expected (n, height, width) or (n, height, width, channels)."
         )
     if len(X) == 0:
         raise ValueError(f"X has shape {X.shape}; expected at least one image.")
+    if _single(X.shape):
+        raise ValueError(
+            f"X has shape {X.shape}, as a single image has; expected (n, height, width) or (n,"
+            " height, width, channels): give X[None], or of a tf.data.Dataset X.batch(n)."
+        )
     check_channels_last(X, "X")
     return X[..., None] if X.ndim == 3 else X
 
 
-def _batches(X: tf.data.Dataset) -> Iterator[np.ndarray]:
+def _single(shape: Sequence[int | None]) -> bool:
+    """Tell whether it is the shape of one image, without the axis of images."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3))
+
+
+def _batches(X: tf.data.Dataset | keras.utils.PyDataset) -> Iterator[np.ndarray]:
     """Batches of images as arrays; the first is there even where there are no images."""
-    shape = getattr(X.element_spec, "shape", None)
-    if shape is None or shape.rank not in (3, 4):
+    expected = "batches of images, (n, height, width) or (n, height, width, channels)"
+    spec = getattr(X, "element_spec", None)  # which tf.data alone tells
+    if isinstance(spec, tf.TensorSpec) and spec.shape.rank and _single(spec.shape):
         raise ValueError(
-            f"X is a tf.data.Dataset of {X.element_spec}; expected batches of images, (n, height,"
-            " width) or (n, height, width, channels), and no labels."
+            f"X is a tf.data.Dataset of single images, {tuple(spec.shape)}; expected {expected}:"
+            " X.batch(n)."
         )
-    if X.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("X is a tf.data.Dataset that never ends; expected every image once.")
-    empty = np.empty([0, *(size or 0 for size in shape[1:])], X.element_spec.dtype.as_numpy_dtype)
-    batches = X.as_numpy_iterator()  # how many there are need not be known before
-    return itertools.chain([next(batches, empty)], batches)
+    found = batches(X, (3, 4), expected)
+    size = (0, 0, 0) if spec is None else [size or 0 for size in spec.shape[1:]]
+    return itertools.chain([next(found, np.empty([0, *size]))], found)
 
 
 def _pixels(X: np.ndarray, dtype: str, first: int = 0) -> np.ndarray:
@@ -334,9 +340,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         X : array-like of shape (n, height, width) or (n, height, width, channels), or dataset
             Images, uint8 in 0..255 or float in [0, 1] (others by
             :func:`alocc.datasets.to_unit`), from 16 x 16, grey or in colour; or a
-            tf.data.Dataset of batches of them. They are read once. Training holds them and
-            their noisy copies as float32 (a memory map of float32 stays where it is), as the
-            noise is made once before it.
+            tf.data.Dataset or PyDataset of batches of them, without labels. They are read once.
+            Training holds them and their noisy copies as float32 (a memory map of float32 stays
+            where it is), as the noise is made once before it.
         y : ignored
             There for scikit-learn's convention.
         callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
@@ -376,7 +382,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             every difference, or the weights of one of its epochs are damaged or missing. If
             callbacks holds one of Keras's that cannot work here.
         TypeError
-            If callbacks holds something else.
+            If X is no array-like and no data set, or callbacks holds something else.
         FileExistsError
             If checkpoint_dir holds a run's snapshots and ``resume`` is False.
         OSError
@@ -644,8 +650,14 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         preconditions.check()
         check_is_fitted(self)
         dtype = self.generator_.inputs[0].dtype
+        if in_batches(X) and getattr(X, "shuffle", None) is True:  # an Iterator of Keras
+            warnings.warn(
+                "X shuffles its images, and so their scores: shuffle=False keeps their order.",
+                UserWarning,
+                stacklevel=4,
+            )
         results, first = [], 0
-        for images in _batches(X) if isinstance(X, tf.data.Dataset) else [X]:
+        for images in _batches(X) if in_batches(X) else [X]:
             images = _check_images(images)
             n = len(images)
             if images.shape[1:] != self.image_shape_:
@@ -679,7 +691,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of the shape of X, float32 (float64 where R computes in it)
-            In [0, 1], tanh as (R(x) + 1) / 2. Of a tf.data.Dataset (n, height, width, channels).
+            In [0, 1], tanh as (R(x) + 1) / 2. Of a data set (n, height, width, channels).
         """
         check_is_fitted(self)
         as_images = networks.FIDELITIES[self.fidelity_].as_images
@@ -692,7 +704,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             return as_images(networks.normalized_by_batch(self.generator_, x, kept)[0]).numpy()
 
         images = self._by_block(X, block)
-        return images if isinstance(X, tf.data.Dataset) else images.reshape(np.shape(X))
+        return images if in_batches(X) else images.reshape(as_array(X).shape)
 
     def score_samples(self, X, score: str | None = None) -> np.ndarray:
         """Score images, the higher the more normal.
@@ -701,7 +713,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         ----------
         X : array-like of shape (n, height, width) or (n, height, width, channels)
             Images like those of :meth:`fit`, scored some at a time: of a memory map or a
-            tf.data.Dataset no more is read than that. No noise is added.
+            data set no more is read than that. No noise is added.
         score : {"reconstruction", "d_x", "d_rx"}, optional
             Minus the mean squared error of the reconstruction, D(x), or D(R(x)) (section
             3.3, equation 6). By default the parameter ``score``.
@@ -875,10 +887,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         Raises
         ------
+        OSError
+            If there is no such file.
         ValueError
             If the file is no saved detector.
         """
-        path = os.path.expanduser(path)
+        path = saved_file(path)
         try:
             with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
                 settings = json.loads(archive.read("detector.json"))

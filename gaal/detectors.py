@@ -37,6 +37,7 @@ from gaal.labels import read_labels
 from gaal_alocc import distribution, optimizers, preconditions, programs, rows
 from gaal_alocc.callbacks import as_list, set_estimator
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
+from gaal_alocc.file_kinds import saved_file
 from gaal_alocc.files import EXACTLY
 from gaal_alocc.judgement import judge
 from gaal_alocc.precision import computing_in
@@ -127,7 +128,8 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
             Training data, outliers among them. The generator's noise lies in [0, 1), so
             scale the features to [0, 1]. A path is that of a Parquet file, all of whose
-            columns are features; a data set has rows or batches of rows, and no labels. The
+            columns are features; a data set has rows or batches of rows, and no labels (a
+            PyDataset of Keras batches). The
             rows are read once, block by block, into one array of float32 (of one that is there
             already, such as a memory map, no copy is made); training holds them in training
             order, twice: as an array and as TensorFlow's.
@@ -170,7 +172,7 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             the message names every difference. If callbacks holds one of Keras's that cannot
             work here.
         TypeError
-            If callbacks holds something else.
+            If X or y is no array-like and no table, or callbacks holds something else.
         FileExistsError
             If checkpoint_dir holds a run's snapshots and ``resume`` is False.
         OSError
@@ -579,10 +581,12 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         Raises
         ------
+        OSError
+            If there is no such file.
         ValueError
             If the file is no saved detector, or one of another class.
         """
-        path = os.path.expanduser(path)
+        path = saved_file(path)
         try:
             with zipfile.ZipFile(path) as archive:
                 settings = json.loads(archive.read("detector.json"))

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import column_or_1d
 
+from gaal_alocc.arrays import as_array
+
 SPELLINGS = {
     0: False, "nor": False, "normal": False, "inlier": False, "false": False,
     1: True, "out": True, "anomaly": True, "outlier": True, "true": True,
@@ -51,10 +53,17 @@ def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str, str]:
 
     Raises
     ------
+    TypeError
+        If y is no array-like, see :func:`gaal_alocc.arrays.as_array`.
     ValueError
         If y is no column.
     """
-    labels = column_or_1d(y).tolist()
+    if isinstance(y, list | tuple):
+        y = [None if label is np.ma.masked else label for label in y]
+    elif isinstance(y, np.ma.MaskedArray):
+        y = np.array(y.tolist(), object)  # None where it is masked
+    labels = column_or_1d(as_array(y, name))
+    labels = (labels.astype(str) if labels.dtype.kind in "mMc" else labels).tolist()
     plain = [_plain(label) for label in labels]
     missing = [row for row, label in enumerate(plain) if label is None]
     if missing:

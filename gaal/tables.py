@@ -197,6 +197,12 @@ def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                 f"{path} holds the arrays {', '.join(names)}; expected X, the rows, and y, their"
                 " labels, if there are any."
             )
+        labels = [n for n in names if n.casefold().removesuffix("s") in LABEL_COLUMNS]
+        if labels and not found["y"]:
+            raise ValueError(
+                f"{path} holds the arrays {', '.join(names)}; expected the labels in y:"
+                f" numpy.savez writes X=archive['X'], y=archive[{labels[0]!r}]."
+            )
         return archive[found["X"][0]], archive[found["y"][0]] if found["y"] else None
 
 

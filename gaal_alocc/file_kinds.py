@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -119,6 +120,19 @@ def instead(path: Path) -> str:
     """Go on from "is no ...": tell what a file looks like instead; empty where nobody knows."""
     what, how = looks_like(path) or ("", "")
     return what and f"; it looks like {what}" + (f", which {how}" if how else "")
+
+
+def saved_file(path: str | os.PathLike) -> Path:
+    """Expand the path of a saved detector; of a folder tell which file in it may be meant."""
+    path = Path(os.path.expanduser(path))
+    if not path.is_dir():
+        return path
+    archives = (file for file in sorted(path.iterdir()) if zipfile.is_zipfile(file))
+    saved = next((file for file in archives if _archive(file)[0] == "a saved detector"), None)
+    raise IsADirectoryError(
+        f"path is {path}, a folder; expected the file of a saved detector"
+        + (f", such as {saved}." if saved else ".")
+    )
 
 
 def _archive(path: Path) -> tuple[str, str]:

@@ -1,8 +1,7 @@
 """Tables that need not fit into memory: rows from arrays, files and pipelines, block by block.
 
 A table is an array-like, a memory map, a DataFrame or records, the path of a Parquet file or
-several, or a tf.data.Dataset. Any other array-like, such as a list, is one block, as scikit-learn
-takes it.
+several, a tf.data.Dataset or a PyDataset of Keras.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from gaal_alocc.arrays import as_array, batches, in_batches
 from gaal_alocc.file_kinds import instead
 
-if TYPE_CHECKING:
-    import tensorflow as tf
+EXPECTED = "rows of shape (n_features,), or batches of them"
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ def open_rows(X) -> Rows:
 
     Parameters
     ----------
-    X : array-like, DataFrame, records, path, list of paths, tf.data.Dataset, or Rows
+    X : array-like, DataFrame, records, path, list of paths, data set, or Rows
         A path is that of a Parquet file; the rows of several files follow one another. The
-        elements of a data set are rows, or batches of them.
+        elements of a tf.data.Dataset are rows, or batches of them, those of a PyDataset batches.
 
     Returns
     -------
@@ -60,6 +59,8 @@ def open_rows(X) -> Rows:
         If a path is no file.
     ImportError
         If X is a path and pyarrow is not installed.
+    TypeError
+        If X is something else, see :func:`gaal_alocc.arrays.as_array`.
     ValueError
         If a file is no Parquet file, holds columns that are no numbers, or has other columns
         than the first; if a data set never ends or its elements are no rows.
@@ -70,17 +71,24 @@ def open_rows(X) -> Rows:
         return open_parquet([X])
     if isinstance(X, (list, tuple)) and X and all(isinstance(x, (str, os.PathLike)) for x in X):
         return open_parquet(X)
-    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.names is not None:
-        X = pd.DataFrame(X)  # records, as scipy.io.arff.loadarff reads them
+    if in_batches(X):
+        return _open_batches(X)
+    if isinstance(X, np.ndarray) and X.dtype.names is not None:
+        # Records, as scipy.io.arff.loadarff reads them; what is masked in them becomes NaN.
+        if X.ndim != 1 or any(X.dtype[name].shape for name in X.dtype.names):
+            raise ValueError(
+                f"X holds records of shape {X.shape} and of {X.dtype}; expected one a row, and in"
+                " each field one number."
+            )
+        X = pd.DataFrame({name: X[name] for name in X.dtype.names})
     elif hasattr(X, "to_pandas"):  # a table of pyarrow or polars
         X = X.to_pandas()
     if isinstance(X, pd.DataFrame):
         return _sliced(len(X), X.iloc)
-    if isinstance(X, np.ndarray) and X.ndim == 2:
+    X = as_array(X)
+    if X.ndim == 2:
         return _sliced(len(X), X, array=X)
-    if hasattr(X, "element_spec"):
-        return _open_dataset(X)
-    return Rows(None, lambda size: iter([X]))
+    return Rows(None, lambda size: iter([X]))  # which check_array refuses
 
 
 def _sliced(n: int, X: Any, array: np.ndarray | None = None) -> Rows:
@@ -163,22 +171,17 @@ def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str]
     return Rows(n, blocks)
 
 
-def _open_dataset(X: tf.data.Dataset) -> Rows:
-    spec = X.element_spec
-    rank = getattr(getattr(spec, "shape", None), "rank", None)
-    if rank not in (1, 2):
-        raise ValueError(
-            f"X is a tf.data.Dataset of {spec}; expected rows of shape (n_features,), or batches"
-            " of them, and no labels."
-        )
-    if X.cardinality() == -1:  # tf.data.INFINITE_CARDINALITY
-        raise ValueError("X is a tf.data.Dataset that never ends; expected every row once.")
+def _open_batches(X) -> Rows:
+    spec = getattr(X, "element_spec", None)  # which tf.data alone tells
+    batches(X, (2,) if spec is None else (1, 2), EXPECTED)  # refuses it before anything is read
+    single = spec is not None and spec.shape.rank == 1
+    empty = np.empty((0, 0 if spec is None else spec.shape[-1] or 0))
 
     def blocks(size: int) -> Iterator[np.ndarray]:
-        batches = X.batch(size) if rank == 1 else X
-        yield from _regrouped(batches.as_numpy_iterator(), size, np.empty((0, spec.shape[-1] or 0)))
+        parts = batches(X.batch(size) if single else X, (2,), EXPECTED)
+        return _regrouped(parts, size, empty)
 
-    return Rows(int(X.cardinality()) if rank == 1 and X.cardinality() >= 0 else None, blocks)
+    return Rows(int(X.cardinality()) if single and X.cardinality() >= 0 else None, blocks)
 
 
 def _regrouped(parts: Iterable[np.ndarray], size: int, empty: np.ndarray) -> Iterator[np.ndarray]:
@@ -244,16 +247,17 @@ def checked_blocks(
     options = {"dtype": dtype if transform is None else np.float64, "ensure_all_finite": False}
     start = 0
     for block in rows.blocks(size):
-        table = block
-        _check_dates(table)
+        table = _dense(block)
+        _check_type(table)
         try:
-            if start == 0:
-                block = validate_data(
-                    estimator, table, reset=reset, ensure_min_samples=min_samples, **options
-                )
-            else:
-                block = check_array(table, input_name="X", estimator=estimator, **options)
-        except (TypeError, ValueError) as error:
+            with np.errstate(over="ignore"):  # told by _check_finite
+                if start == 0:
+                    block = validate_data(
+                        estimator, table, reset=reset, ensure_min_samples=min_samples, **options
+                    )
+                else:
+                    block = check_array(table, input_name="X", estimator=estimator, **options)
+        except (TypeError, ValueError, OverflowError) as error:
             wrong = _no_number(table, start)
             if wrong is None:
                 raise
@@ -269,29 +273,44 @@ def checked_blocks(
         start += len(block)
 
 
-def _check_dates(table: Any) -> None:
-    """Refuse dates, which numpy would quietly count in nanoseconds or days."""
+def _dense(table: Any) -> Any:
+    """Fill the sparse columns of a DataFrame, which is no other in a block."""
+    dtypes = table.dtypes if isinstance(table, pd.DataFrame) else ()
+    if not any(isinstance(dtype, pd.SparseDtype) for dtype in dtypes):
+        return table
+    return table.apply(lambda column: pd.Series(np.asarray(column), column.index))
+
+
+def _check_type(table: Any) -> None:
+    """Refuse dates, which numpy would quietly count in nanoseconds or days, and complex numbers."""
     if isinstance(table, pd.DataFrame):
-        for name, dtype in zip(table.columns, table.dtypes):
-            if dtype.kind in "mM":
-                raise ValueError(f"X: the column {name!r} holds {dtype}; expected numbers.")
-    elif getattr(table, "dtype", None) is not None and np.dtype(table.dtype).kind in "mM":
-        raise ValueError(f"X holds {table.dtype}; expected numbers.")
+        columns = [(f"X: the column {name!r}", column) for name, column in table.items()]
+    else:
+        columns = [("X", table)]
+    for what, column in columns:
+        dtype = column.dtype
+        kinds = set(map(type, np.ravel(column))) if dtype.kind == "O" else {dtype.type}
+        if dtype.kind in "mM" or kinds & {np.datetime64, np.timedelta64}:
+            found = "dates or times" if dtype.kind == "O" else dtype
+            raise ValueError(f"{what} holds {found}; expected numbers.")
+        if dtype.kind == "c":
+            raise ValueError(
+                f"{what} holds {dtype}; expected real numbers. Complex data not supported."
+            )
 
 
 def _no_number(table: Any, start: int) -> str | None:
-    """Find the first value of a DataFrame that is no number; None where all are."""
-    if not isinstance(table, pd.DataFrame):
+    """Find the first value of a DataFrame or array that is no number; None where all are."""
+    if isinstance(table, np.ndarray) and (table.ndim != 2 or table.dtype.kind not in "OSU"):
         return None
+    table = pd.DataFrame(table)
     for i, (name, dtype) in enumerate(zip(table.columns, table.dtypes)):
-        if dtype.kind == "c":
-            return f"X: the column {name!r} holds {dtype}; expected real numbers."
         if dtype.kind in "biuf":
             continue
         for row, value in enumerate(table.iloc[:, i], start):
             try:
                 float(np.nan if value is None else value)  # numpy takes None for NaN
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 what = "NA, a missing value," if value is pd.NA else reprlib.repr(value)
                 return (
                     f"X: the column {name!r} holds {what} in row {row} (counted from 0);"

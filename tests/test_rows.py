@@ -1,8 +1,10 @@
 """Rows come the same from every kind of table, and what is wrong is told by its row."""
 
+import itertools
 import os
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 
+from gaal_alocc import arrays
 from gaal_alocc.rows import checked_blocks, open_parquet, open_rows, read
 
 X = np.random.default_rng(0).random((50, 3)).astype(np.float32)
@@ -131,6 +134,9 @@ DATES = pd.to_datetime(["2020-01-01", "2020-01-02"] * 25)
         (DATES.to_period("D"), "holds Period.* in row 0"),
         ([[1.0]] * 50, r"holds \[1.0\] in row 0"),
         ([1 + 1j] * 50, "holds complex128; expected real numbers"),
+        (np.array([np.timedelta64(1, "ns")] * 50, object), "holds dates or times; expected num"),
+        (pd.array([1] * 20 + [None] * 30, "int64[pyarrow]"), "X holds NaN in row 20 .*, column"),
+        (np.ma.masked_less(np.arange(50), 20), "X holds NaN in row 0 .*, column 'b'"),
     ],
 )
 def test_what_is_no_number_in_a_data_frame_is_told_by_its_column(values, message):
@@ -149,9 +155,13 @@ def test_columns_of_numbers_in_other_clothes_are_read():
             "o": np.array([1, 0.0] * 25, object),
             "t": ["1", "0"] * 25,
             "c": pd.Categorical([1, 0] * 25),
+            "s": pd.arrays.SparseArray([1, 0] * 25),
+            "a": pd.array([1, 0] * 25, "int64[pyarrow]"),
         }
     )
-    np.testing.assert_array_equal(np.concatenate(blocks_of(frame, 8)), [[1] * 5, [0] * 5] * 25)
+    for table in (frame, frame[["s", "s"]]):
+        expected = np.tile([[1], [0]], (25, table.shape[1]))
+        np.testing.assert_array_equal(np.concatenate(blocks_of(table, 8)), expected)
 
 
 def test_records_and_tables_of_arrow_are_read_by_their_columns():
@@ -168,19 +178,46 @@ def test_records_and_tables_of_arrow_are_read_by_their_columns():
         blocks_of(pa.table({"a": [0.1, 0.2], "b": ["1", "x"]}), 8)
 
 
-def test_dates_in_an_array_are_no_numbers():
-    with pytest.raises(ValueError, match="X holds datetime64"):
-        blocks_of(DATES.to_numpy()[:, None], 8)
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (DATES.to_numpy()[:, None], "X holds datetime64"),
+        ([[np.timedelta64(1, "s")]] * 50, "X holds timedelta64"),
+        (np.array([[0.5, np.datetime64("2020")]] * 50, object), "X holds dates or times"),
+        ([[0.5, DATES[0].to_pydatetime()]] * 50, "column 1 holds datetime.*in row 0"),
+        (X + 1j, "X holds complex.*; expected real numbers"),
+        ([[0.5, 1.0]] * 20 + [[0.5, "x"]], "column 1 holds 'x' in row 20 "),
+        (np.array([[0.5, pd.NA]] * 50, object), "column 1 holds NA, a missing value, in row 0 "),
+        ([[0.5, None]] * 50, "X holds NaN in row 0, column 1 "),
+        (np.ma.masked_equal(X, X[20, 1]), r"X\[20\]\[1\] is masked"),
+        (np.zeros((50, 1), [("a", float)]), r"X holds records of shape \(50, 1\)"),
+        (np.zeros(50, [("a", float, 2)]), "X holds records of .*; expected one a row"),
+        (
+            np.ma.array([(0.5, 1)] * 2, [("a", float), ("b", int)], mask=[(0, 0), (0, 1)]),
+            "X holds NaN in row 1 .*, column 'b'",
+        ),
+    ],
+)
+def test_what_is_no_number_in_an_array_is_told(table, message):
+    with pytest.raises(ValueError, match=message):
+        blocks_of(table, 8)
 
 
 def test_a_sum_that_overflows_is_not_taken_for_infinity():
     large = np.full((50, 3), 1e308)
     np.testing.assert_array_equal(np.concatenate(blocks_of(large, 8, np.float64)), large)
-    with (
-        pytest.warns(RuntimeWarning, match="overflow"),
-        pytest.raises(ValueError, match="too large for float32, in row 0"),
-    ):
+
+
+@pytest.mark.parametrize(
+    "of",
+    [np.asarray, list, pd.DataFrame, tf.constant, tf.data.Dataset.from_tensor_slices],
+)
+def test_values_past_float32_are_told_without_a_word_of_numpy(of):
+    large = of(np.full((50, 3), 1e308))  # warnings are errors here
+    with pytest.raises(ValueError, match="too large for float32, in row 0"):
         blocks_of(large, 8)
+    with pytest.raises(ValueError, match=r"column 0 holds 1000.* in row 0"):
+        blocks_of([[10**400, 1]], 8)
 
 
 def test_missing_values_and_integers_in_parquet_are_numbers(tmp_path):
@@ -243,6 +280,52 @@ def test_data_sets_that_are_no_tables_are_refused():
     for size in (30, 50):
         with pytest.raises(ValueError, match="X has 3 features from row 100 on, and 2 before"):
             blocks_of(ragged, size)
+
+
+def test_a_data_set_of_keras_is_read_by_length_and_index():
+    class InBatches(keras.utils.PyDataset):
+        def __getitem__(self, i):
+            return self.of(X[20 * i : 20 * (i + 1)])
+
+    class Ending(InBatches):
+        def __len__(self):
+            return 3
+
+    def data_set(kind, of):
+        made = kind()
+        made.of = of
+        return made
+
+    np.testing.assert_array_equal(np.concatenate(blocks_of(data_set(Ending, tf.constant), 8)), X)
+    for kind, of, message in [
+        (Ending, lambda x: (x, x[:, 0]), "whose elements are a tuple; .*, and no labels"),
+        (Ending, lambda x: x[0], r"X\[0\] has shape \(3,\); expected rows"),
+        (InBatches, lambda x: x, "InBatches that never ends"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            blocks_of(data_set(kind, of), 8)
+
+
+@pytest.mark.parametrize("form", [(None, 3), (3,)])
+def test_a_data_set_that_gives_more_than_fits_is_taken_to_be_endless(form, monkeypatch):
+    monkeypatch.setattr(arrays, "memory", lambda: 16 * 3 * X.size)
+
+    def rows(times):
+        rounds = range(times) if times else itertools.count()
+
+        def elements():
+            for _ in rounds:
+                yield from [X] if len(form) > 1 else X  # batches, or rows
+
+        return tf.data.Dataset.from_generator(elements, output_signature=tf.TensorSpec(form))
+
+    for endless in (rows(None), rows(4)):
+        with pytest.raises(ValueError, match=r"numbers, for which .*assert_cardinality\("):
+            blocks_of(endless, 10)
+    assert sum(map(len, blocks_of(rows(3), 10))) == 3 * len(X)
+    n = 4 if len(form) > 1 else 4 * len(X)
+    told = rows(4).apply(tf.data.experimental.assert_cardinality(n))
+    assert sum(map(len, blocks_of(told, 10))) == 4 * len(X)
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):

@@ -591,6 +591,8 @@ def test_other_files_are_not_loaded(fitted, tmp_path):
             ALOCC.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         ALOCC.load(tmp_path / "nowhere")
+    with pytest.raises(IsADirectoryError, match="a folder; expected the file of a saved detector"):
+        ALOCC.load(tmp_path)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])

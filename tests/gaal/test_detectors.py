@@ -185,7 +185,11 @@ def test_loading_what_is_no_detector_says_so(tmp_path):
         SOGAAL.load(tmp_path / "other.zip")
     with pytest.raises(FileNotFoundError):
         SOGAAL.load(tmp_path / "nowhere.zip")
+    with pytest.raises(IsADirectoryError, match=r"a folder; .* file of a saved detector\.$"):
+        SOGAAL.load(tmp_path / "..")
     FITTED.save(tmp_path / "detector.zip")
+    with pytest.raises(IsADirectoryError, match=r"a saved detector, such as .*/detector\.zip"):
+        SOGAAL.load(tmp_path)
     content = bytearray((tmp_path / "detector.zip").read_bytes())
     content[len(content) // 2] ^= 0xFF
     (tmp_path / "damaged.zip").write_bytes(content)

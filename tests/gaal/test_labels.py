@@ -5,7 +5,9 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import arff
@@ -60,6 +62,10 @@ ARFF = """% of a benchmark
         pd.Series(coded("nor", "out"), dtype="category"),
         pd.Categorical(coded(1, -1)),
         pd.DataFrame({"y": coded(0, 1)}),
+        np.ma.array(coded(0, 1), mask=False),
+        tf.constant(coded(0, 1)),
+        tf.constant(coded("nor", "out")),
+        pa.chunked_array([coded(0, 1)]),
     ],
 )
 def test_labels_of_every_kind_are_read_without_a_word(y):
@@ -110,6 +116,26 @@ def test_of_other_labels_it_is_said_how_to_code_them(y, labels, remedy):
     assert set(eval(code, {"np": np, "y": np.asarray(y)})) == {-1, 1}
 
 
+@pytest.mark.parametrize(
+    ("y", "labels"),
+    [
+        (np.array([0, 1], "M8[ns]"), "'1970-01-01T00:00:00.000000000', "),
+        (np.array([0, 1], "m8[ns]"), "'0 nanoseconds', '1 nanoseconds'"),
+        (np.array([0, 1j]), "'0j', '1j'"),
+    ],
+)
+def test_dates_and_complex_numbers_are_no_labels(y, labels):
+    is_outlier, problem, _ = read_labels(y)
+    assert is_outlier is None
+    assert problem.startswith(f"y holds the labels {labels}")
+
+
+def test_what_is_no_array_is_refused_as_labels():
+    for y, message in [({"y": Y}, r"y is of type dict.*give y\['y'\]"), (iter(Y), "y is of type")]:
+        with pytest.raises(TypeError, match=message):
+            read_labels(y)
+
+
 def test_of_many_labels_the_first_are_told():
     is_outlier, problem, remedy = read_labels(np.linspace(0, 1, 100))
     assert is_outlier is None
@@ -130,6 +156,10 @@ def test_of_many_labels_the_first_are_told():
         pd.array(["nor", "out", "nor", pd.NA, "out"], dtype="string"),
         pd.Series([0, 1, 0, pd.NA, 1], dtype=object),
         pd.Categorical(["nor", "out", "nor", None, "out"]),
+        np.ma.array([0, 1, 0, 0, 1], mask=[0, 0, 0, 1, 0]),
+        np.ma.array(["nor", "out", "nor", "nor", "out"], mask=[0, 0, 0, 1, 0]),
+        [0, 1, 0, np.ma.masked, 1],
+        pa.array([0, 1, 0, None, 1]),
     ],
 )
 def test_missing_labels_are_told_by_their_row(y):

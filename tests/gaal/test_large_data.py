@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -20,7 +21,7 @@ X = np.random.default_rng(0).random((120, 3)).astype(np.float32)
 Y = (np.arange(120) < 8).astype(int)
 NAMES = ["a", "b", "c"]
 DETECTORS = [SOGAAL(stop_epochs=2, random_state=0), MOGAAL(k=3, stop_epochs=2, random_state=0)]
-FITTED = clone(DETECTORS[0]).fit(X)
+FITTED, FITTED_MO = (clone(detector).fit(X) for detector in DETECTORS)
 
 
 def parquet(folder, cuts=()):
@@ -36,14 +37,37 @@ def memory_map(folder):
     return np.load(folder / "rows.npy", mmap_mode="r")
 
 
+class InBatches(keras.utils.PyDataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return X[30 * i : 30 * (i + 1)]
+
+
+def columns():
+    return dict(zip(NAMES, X.T))
+
+
+# Every container that the docs name.
 KINDS = {
     "list": lambda folder: X.tolist(),
+    "tuple of arrays": lambda folder: tuple(X),
     "float64": lambda folder: X.astype(float),
+    "array of objects": lambda folder: X.astype(object),
+    "masked array without a masked value": lambda folder: np.ma.array(X, mask=False),
     "memory map": memory_map,
     "DataFrame": lambda folder: pd.DataFrame(X, columns=NAMES),
+    "records": lambda folder: pd.DataFrame(columns()).to_records(index=False),
+    "Arrow table": lambda folder: pa.table(columns()),
+    "polars": lambda folder: pytest.importorskip("polars").DataFrame(columns()),
+    "tensor of TensorFlow": lambda folder: tf.constant(X),
+    "tensor of PyTorch": lambda folder: pytest.importorskip("torch").tensor(X).requires_grad_(),
     "Parquet": lambda folder: parquet(folder)[0],
     "Parquet files": lambda folder: parquet(folder, (30, 90)),
     "data set": lambda folder: tf.data.Dataset.from_tensor_slices(X).batch(32),
+    "data set of rows": lambda folder: tf.data.Dataset.from_tensor_slices(X),
+    "PyDataset": lambda folder: InBatches(),
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -57,14 +81,10 @@ def check_fit(detector, table):
 
 
 @kinds
+@pytest.mark.parametrize("fitted", [FITTED, FITTED_MO], ids=["SOGAAL", "MOGAAL"])
 @pytest.mark.filterwarnings("ignore:X has feature names")
-def test_fit_learns_the_same_from_every_kind_of_table(kind, tmp_path):
-    check_fit(FITTED, KINDS[kind](tmp_path))
-
-
-@pytest.mark.filterwarnings("ignore:X has feature names")
-def test_sub_generators_learn_from_files_too(tmp_path):
-    check_fit(clone(DETECTORS[1]).fit(X), parquet(tmp_path, (30, 90)))
+def test_fit_learns_the_same_from_every_kind_of_table(kind, fitted, tmp_path):
+    check_fit(fitted, KINDS[kind](tmp_path))
 
 
 @kinds
@@ -97,6 +117,20 @@ def test_feature_names_of_parquet_are_those_of_a_frame(tmp_path):
             detector.score_samples(tmp_path / f"{wrong}.parquet")
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         detector.predict(X)
+
+
+def test_labels_are_read_from_every_kind_of_array(tmp_path):
+    fitted = clone(DETECTORS[0]).fit(X, Y)
+    torch = pytest.importorskip("torch")
+    for y in (np.ma.array(Y, mask=False), tf.constant(Y), torch.tensor(Y), pa.chunked_array([Y])):
+        found = clone(DETECTORS[0]).fit(X, y)
+        pd.testing.assert_frame_equal(found.history_, fitted.history_)
+
+
+def test_masked_labels_are_told_as_missing_ones_are():
+    with pytest.warns(UserWarning, match=r"y has no label in 2 .*row 0.*goes on without the AUC"):
+        detector = clone(DETECTORS[0]).fit(X, np.ma.masked_array(Y, np.arange(120) % 100 == 0))
+    assert "auc" not in detector.history_
 
 
 def test_wrong_tables_are_refused_and_leave_the_detector_as_it_was(tmp_path, monkeypatch):

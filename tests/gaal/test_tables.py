@@ -160,6 +160,8 @@ BAD = {
     "object.npz": (lambda path: np.savez(path, X=np.array([{}], object)), "not unpickled"),
     "sparse.npz": (lambda path: scipy.sparse.save_npz(path, scipy.sparse.eye(3).tocsr()),
                    "a sparse matrix of scipy.*toarray"),
+    "labels.npz": (lambda path: np.savez(path, X=X, labels=Y),
+                   r"arrays X, labels; expected the labels in y: .*y=archive\['labels'\]"),
     "mnist.npz": (lambda path: np.savez(path, x_train=X, y_train=Y),
                   "holds the arrays x_train, y_train; expected X"),
     "images.npz": (lambda path: np.savez(path, X=np.zeros((5, 8, 8))), r"shape \(5, 8, 8\)"),

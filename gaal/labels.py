@@ -62,8 +62,9 @@ def read_labels(y, name: str = "y") -> tuple[np.ndarray | None, str, str]:
         y = [None if label is np.ma.masked else label for label in y]
     elif isinstance(y, np.ma.MaskedArray):
         y = np.array(y.tolist(), object)  # None where it is masked
-    labels = column_or_1d(as_array(y, name))
-    labels = (labels.astype(str) if labels.dtype.kind in "mMc" else labels).tolist()
+    labels = as_array(y, name)
+    labels = labels.astype(str) if labels.dtype.kind in "mMc" else labels  # shown, not counted
+    labels = column_or_1d(labels).tolist()
     plain = [_plain(label) for label in labels]
     missing = [row for row, label in enumerate(plain) if label is None]
     if missing:

@@ -134,7 +134,7 @@ DATES = pd.to_datetime(["2020-01-01", "2020-01-02"] * 25)
         (DATES.to_period("D"), "holds Period.* in row 0"),
         ([[1.0]] * 50, r"holds \[1.0\] in row 0"),
         ([1 + 1j] * 50, "holds complex128; expected real numbers"),
-        (np.array([np.timedelta64(1, "ns")] * 50, object), "holds dates or times; expected num"),
+        (np.array([np.timedelta64(1, "ns")] * 50, object), "holds timedelta64.*; expected numbers"),
         (pd.array([1] * 20 + [None] * 30, "int64[pyarrow]"), "X holds NaN in row 20 .*, column"),
         (np.ma.masked_less(np.arange(50), 20), "X holds NaN in row 0 .*, column 'b'"),
     ],
@@ -159,7 +159,7 @@ def test_columns_of_numbers_in_other_clothes_are_read():
             "a": pd.array([1, 0] * 25, "int64[pyarrow]"),
         }
     )
-    for table in (frame, frame[["s", "s"]]):
+    for table in (frame, frame[["s"]]):
         expected = np.tile([[1], [0]], (25, table.shape[1]))
         np.testing.assert_array_equal(np.concatenate(blocks_of(table, 8)), expected)
 
@@ -184,7 +184,7 @@ def test_records_and_tables_of_arrow_are_read_by_their_columns():
         (DATES.to_numpy()[:, None], "X holds datetime64"),
         ([[np.timedelta64(1, "s")]] * 50, "X holds timedelta64"),
         (np.array([[0.5, np.datetime64("2020")]] * 50, object), "X holds dates or times"),
-        ([[0.5, DATES[0].to_pydatetime()]] * 50, "column 1 holds datetime.*in row 0"),
+        ([[0.5, DATES[0].to_pydatetime()]] * 50, "column 1 holds .* in row 0 "),
         (X + 1j, "X holds complex.*; expected real numbers"),
         ([[0.5, 1.0]] * 20 + [[0.5, "x"]], "column 1 holds 'x' in row 20 "),
         (np.array([[0.5, pd.NA]] * 50, object), "column 1 holds NA, a missing value, in row 0 "),

@@ -48,7 +48,7 @@ def flow(folder, **settings):
     for i, image in enumerate(X):
         Image.fromarray(image).save(folder / "images" / "one" / f"{i:02}.png")
     settings = {"target_size": (16, 16), "color_mode": "grayscale", "batch_size": 7, **settings}
-    return ImageDataGenerator(1 / 255).flow_from_directory(folder / "images", **settings)
+    return ImageDataGenerator(rescale=1 / 255).flow_from_directory(folder / "images", **settings)
 
 
 def scaled():

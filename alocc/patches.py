@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from alocc.pixels import check_channels_last, check_pair
+from gaal_alocc.arrays import as_array
 
 
 def extract_patches(
@@ -37,7 +38,7 @@ def extract_patches(
     ValueError
         If frames are not of rank 3 or 4, or smaller than a patch.
     """
-    frames = np.asarray(frames)
+    frames = as_array(frames, "frames")
     height, width = check_pair(size, "size")
     down, right = check_pair(stride, "stride")
     if frames.ndim not in (3, 4):

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils import check_random_state
 
+from gaal_alocc.arrays import as_array
+
 NOISE_SIGMA = 0.155  # of the published program, for pixels in [0, 1]
 NOISE_BLOCK = 2**20  # pixels whose noise is drawn at a time
 DIM = 128  # bytes that are all below may have another white than 255
@@ -40,7 +42,7 @@ def to_unit(X: np.ndarray, first: int = 0, *, white: float | None = None) -> np.
         If X is of whole numbers other than uint8 and has no ``white``, of what is no numbers,
         holds NaN, or a value below black or above white as float32; with its place.
     """
-    X = np.asarray(X)
+    X = as_array(X)
     if white is not None and not 0 < white < np.inf:
         raise ValueError(f"white={white!r}, expected a number above 0, or None.")
     if X.dtype.kind not in "bfiu":
@@ -155,7 +157,7 @@ def resize_images(images: np.ndarray, height: int, width: int) -> np.ndarray:
     ValueError
         If the images have another rank or dtype, or their channels first, or for a bad size.
     """
-    images = np.asarray(images)
+    images = as_array(images, "images")
     height, width = check_pair((height, width), "size")
     if images.ndim not in (3, 4):
         raise ValueError(

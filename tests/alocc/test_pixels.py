@@ -120,3 +120,15 @@ class TestNoise:
     def test_a_bad_sigma_is_an_error(self, sigma):
         with pytest.raises(ValueError, match="sigma"):
             datasets.add_noise(np.zeros((1, 2, 2)), sigma)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [datasets.to_unit, lambda X: datasets.resize_images(X, 20, 20), datasets.extract_patches],
+)
+def test_masked_pixels_are_refused(read):
+    images = np.ma.array(np.full((2, 30, 30), 0.5), mask=False)
+    np.testing.assert_array_equal(read(images)[0], read(images.data)[0])
+    images[1, 2, 3] = np.ma.masked
+    with pytest.raises(ValueError, match=r"^(X|images|frames)\[1\]\[2\]\[3\] is masked"):
+        read(images)

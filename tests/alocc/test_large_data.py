@@ -11,7 +11,7 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from PIL import Image
 from sklearn.utils import check_random_state
 
-from alocc import ALOCC, datasets
+from alocc import ALOCC, datasets, pixels
 from gaal_alocc import arrays
 
 X = (np.random.default_rng(0).random((40, 16, 16)) * 255).astype(np.uint8)
@@ -48,7 +48,8 @@ def flow(folder, **settings):
     for i, image in enumerate(X):
         Image.fromarray(image).save(folder / "images" / "one" / f"{i:02}.png")
     settings = {"target_size": (16, 16), "color_mode": "grayscale", "batch_size": 7, **settings}
-    return ImageDataGenerator(rescale=1 / 255).flow_from_directory(folder / "images", **settings)
+    scaling = ImageDataGenerator(preprocessing_function=lambda image: image / np.float32(255))
+    return scaling.flow_from_directory(folder / "images", **settings)
 
 
 def scaled():
@@ -111,7 +112,11 @@ def test_what_is_no_container_of_images_is_refused_with_what_to_do(fitted, tmp_p
     place = "".join(f"[{i}]" for i in np.argwhere(masked.mask)[0])
     with np.load(tmp_path / "images.npz") as archive:
         for wrong, error, message in [
-            (flow(tmp_path), ValueError, "DirectoryIterator .* and no labels: .*class_mode=None"),
+            (
+                flow(tmp_path, shuffle=False),
+                ValueError,
+                "DirectoryIterator .* and no labels: .*class_mode=None",
+            ),
             (ImageDataGenerator(), TypeError, r"give X\.flow\(...\) or X\.flow_from_directory"),
             (iter(X), TypeError, "iterator, which is read but once and need not end"),
             ((image for image in X), TypeError, "X is of type generator"),
@@ -152,7 +157,7 @@ def test_a_data_set_that_gives_more_than_fits_is_taken_to_be_endless(method, fit
 
 
 def test_noise_drawn_by_blocks_is_the_noise_drawn_at_once(monkeypatch):
-    monkeypatch.setattr(datasets, "NOISE_BLOCK", 333)  # odd: normal numbers come in pairs
+    monkeypatch.setattr(pixels, "NOISE_BLOCK", 333)  # odd: normal numbers come in pairs
     clean = datasets.to_unit(X)
     noise = check_random_state(5).normal(0, 0.2, X.shape)
     expected = np.clip(clean + noise, 0, 1).astype(np.float32)

@@ -9,8 +9,12 @@ from typing import Any
 
 from gaal_alocc import preconditions
 
-_EXPORTS = {"SOGAAL": "gaal.detectors", "MOGAAL": "gaal.detectors"}
-__all__ = ["MOGAAL", "SOGAAL"]
+_EXPORTS = {
+    "SOGAAL": "gaal.detectors",
+    "MOGAAL": "gaal.detectors",
+    "GAALEnsemble": "gaal.ensemble",
+}
+__all__ = ["MOGAAL", "SOGAAL", "GAALEnsemble"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Command lines so-gaal and mo-gaal, with the published programs' flags.
+"""Command lines so-gaal and mo-gaal, with the published programs' flags, and gaal-ensemble.
 
 TensorFlow and the rest are imported when a run starts, so that ``--help`` answers at once.
 """
@@ -22,9 +22,11 @@ from pathlib import Path
 import gaal_alocc.cli
 from gaal_alocc.startup import starting_tensorflow
 
-# stop_epochs and k, as in the published scripts
-SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10)}
+# stop_epochs and k, as in the published scripts; without a stop it is the ensemble
+SCRIPT_DEFAULTS = {"so-gaal": (240, None), "mo-gaal": (300, 10), "gaal-ensemble": (None, None)}
 SWEEP_MEASURES = ("auc_end", "auc_stop", "auc_best", "update_best")
+WHAT = {name: f"{name.upper()} as in Liu et al. (2019)" for name in ("so-gaal", "mo-gaal")}
+WHAT["gaal-ensemble"] = "GAALEnsemble, GAAL by the mean of its training,"
 
 
 def _auto_or_int(text: str) -> int | str:
@@ -39,11 +41,11 @@ def _switch(text: str) -> bool:
     return text == "1"
 
 
-def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentParser:
+def _parser(name: str, stop_epochs: int | None, k: int | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=name,
-        description=f"Train {name.upper()} as in Liu et al. (2019) and print the AUC on the"
-        " training data. Labels are used for that AUC alone.",
+        description=f"Train {WHAT[name]} and print the AUC on the training data. Labels are used"
+        " for that AUC alone.",
         epilog=f"{name} sweep --help: many runs, over parameters and seeds.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -95,12 +97,12 @@ def _parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentPars
     return parser
 
 
-def _sweep_parser(name: str, stop_epochs: int, k: int | None) -> argparse.ArgumentParser:
+def _sweep_parser(name: str, stop_epochs: int | None, k: int | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"{name} sweep",
-        description=f"Train {name.upper()} with many settings and seeds. The AUC is of the"
-        " training data, when the generator stops, at the end, and at its best; labels are used"
-        " for nothing else.",
+        description=f"Train {WHAT[name]} with many settings and seeds. The AUC is of the training"
+        " data, at the end, at its best and, where the generator stops, then; labels are used for"
+        " nothing else.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_settings(parser, stop_epochs, k)
@@ -110,7 +112,7 @@ def _sweep_parser(name: str, stop_epochs: int, k: int | None) -> argparse.Argume
     return parser
 
 
-def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | None) -> None:
+def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int | None, k: int | None) -> None:
     """Add the options of one run and of a sweep alike: the data, and the parameters."""
     add = parser.add_argument
     add(
@@ -122,24 +124,33 @@ def _add_settings(parser: argparse.ArgumentParser, stop_epochs: int, k: int | No
     )
     if k is not None:
         add("--k", type=int, default=k, help="number of sub-generators")
-    add(
-        "--stop_epochs",
-        type=_auto_or_int,
-        default=stop_epochs,
-        metavar="N",
-        help="freeze the generator after these; auto: where its loss's downward trend slows",
-    )
-    add(
-        "--whether_stop",
-        type=_switch,
-        default="1",
-        metavar="{0,1}",
-        help="whether to freeze the generator at all",
-    )
+    if stop_epochs is None:
+        add("--k", type=int, help="number of sub-generators of a member; one generator if left out")
+        for option, default, what in (
+            ("--n_estimators", 3, "members"),
+            ("--n_updates", 2000, "updates of each"),
+            ("--n_snapshots", 30, "how often D is looked at, evenly in log(update)"),
+        ):
+            add(option, type=int, default=default, metavar="N", help=what)
+    else:
+        add(
+            "--stop_epochs",
+            type=_auto_or_int,
+            default=stop_epochs,
+            metavar="N",
+            help="freeze the generator after these; auto: where its loss's downward trend slows",
+        )
+        add(
+            "--whether_stop",
+            type=_switch,
+            default="1",
+            metavar="{0,1}",
+            help="whether to freeze the generator at all",
+        )
     add(
         "--scale",
         choices=("none", "minmax"),
-        default="none",
+        default="minmax" if stop_epochs is None else "none",
         help="minmax: scale features to [0, 1] by their range in this file, also in the saved"
         " detector",
     )
@@ -231,15 +242,16 @@ def _outliers(data) -> str:
 
 
 def _params(args: argparse.Namespace) -> dict:
-    names = "stop_epochs whether_stop lr_d lr_g decay momentum steps_per_execution k"
+    names = "n_estimators n_updates n_snapshots stop_epochs whether_stop"
+    names += " lr_d lr_g decay momentum steps_per_execution k"
     params = {name: getattr(args, name) for name in names.split() if hasattr(args, name)}
     return {**params, "scale": None if args.scale == "none" else args.scale}
 
 
 def _detector_class(name: str) -> type:
-    from gaal import MOGAAL, SOGAAL
+    from gaal import MOGAAL, SOGAAL, GAALEnsemble
 
-    return {"so-gaal": SOGAAL, "mo-gaal": MOGAAL}[name]
+    return {"so-gaal": SOGAAL, "mo-gaal": MOGAAL, "gaal-ensemble": GAALEnsemble}[name]
 
 
 def _labels(data):
@@ -250,7 +262,7 @@ def _labels(data):
 
 def _warn_of_unscaled(X, scale: str) -> None:
     """Warn before training, where the remedy is an option."""
-    from gaal.detectors import unscaled
+    from gaal.estimator import unscaled
 
     problem = unscaled(X)
     if problem is not None and scale == "none":
@@ -273,18 +285,16 @@ def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
     history = detector.history_
     if "auc" not in history:
         return {}
+    auc = history["auc"]
+    measured = {"auc_end": auc.iloc[-1], "auc_best": auc.max(), "update_best": auc.idxmax()}
+    if not hasattr(detector, "stop_epochs_"):
+        return measured
     batch_size = min(detector.batch_size, len(X))
     epochs = 3 * detector.stop_epochs_ if detector.epochs is None else detector.epochs
     active = detector._algorithm.active_updates(
         detector.stop_epochs_, len(X) // batch_size, epochs, detector.whether_stop
     )
-    auc = history["auc"]
-    return {
-        "auc_end": auc.iloc[-1],
-        "auc_stop": auc.iloc[min(active, len(auc)) - 1],
-        "auc_best": auc.max(),
-        "update_best": auc.idxmax(),
-    }
+    return {**measured, "auc_stop": auc.iloc[min(active, len(auc)) - 1]}
 
 
 def _sweep(name: str, argv: Sequence[str]) -> int:
@@ -357,12 +367,9 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
             auc = detector.history_.get("auc")
             final = None if auc is None or math.isnan(auc.iloc[-1]) else float(auc.iloc[-1])
             if aside is not None:
-                result = {
-                    "stop_epochs_": detector.stop_epochs_,
-                    "auc": final,
-                    "seconds": seconds,
-                    "source": data.source,
-                }
+                result = {"auc": final, "seconds": seconds, "source": data.source}
+                if hasattr(detector, "stop_epochs_"):
+                    result["stop_epochs_"] = detector.stop_epochs_
                 settings = {"program": name, "path": args.path, **params, **result}
                 _write_output(aside, detector, data, settings)
     except KeyboardInterrupt:
@@ -406,3 +413,9 @@ def mo_gaal(argv: Sequence[str] | None = None) -> int:
     """Run the command mo-gaal, see :func:`so_gaal`."""
     with gaal_alocc.cli.warnings_of("mo-gaal"):
         return _run("mo-gaal", argv)
+
+
+def gaal_ensemble(argv: Sequence[str] | None = None) -> int:
+    """Run the command gaal-ensemble, see :func:`so_gaal`."""
+    with gaal_alocc.cli.warnings_of("gaal-ensemble"):
+        return _run("gaal-ensemble", argv)

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
-import json
 import math
-import os
-import tempfile
-import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -21,208 +14,41 @@ from typing import ClassVar, Self
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from gaal import networks, stopping, training
-from gaal.labels import read_labels
-from gaal_alocc import distribution, optimizers, preconditions, programs, rows
+from gaal.estimator import Detector
+from gaal_alocc import distribution, optimizers, preconditions, programs
 from gaal_alocc.callbacks import as_list, set_estimator
-from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
-from gaal_alocc.file_kinds import saved_file
-from gaal_alocc.files import EXACTLY
-from gaal_alocc.judgement import judge
-from gaal_alocc.precision import computing_in
-from gaal_alocc.progress import Progbar, tell
+from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.progress import tell
 
-FILE_FORMAT = 1
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
-UNSCALED = 0.05  # how far outside [0, 1] draws a warning: published sets reach 1.003
 
 
-def _outliers(y) -> np.ndarray | None:
-    """Read labels that are only monitored; None, and a warning, where they allow no AUC."""
-    is_outlier, *remarks = read_labels(y)
-    if is_outlier is not None and is_outlier.all() == is_outlier.any():
-        is_outlier = None
-        remarks = ["y holds labels of one class only, for which no AUC is defined."]
-    if is_outlier is None:
-        remarks.append("Training goes on without the AUC.")
-    if any(remarks):
-        warnings.warn(" ".join(filter(None, remarks)), stacklevel=5)
-    return is_outlier
-
-
-def unscaled(X: np.ndarray) -> str | None:
-    """Tell what it means that features lie outside [0, 1]; None where they do not."""
-    low, high = X.min(), X.max()
-    if low >= -UNSCALED and high <= 1 + UNSCALED:
-        return None
-    return (
-        f"The features of X lie in [{low:.4g}, {high:.4g}], the generator's noise in [0, 1): it"
-        " would start away from the data, and the scores would mean little."
-    )
-
-
-@contextlib.contextmanager
-def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
-    """Put back what an estimator knew where fitting it fails or is interrupted."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
+class _GAAL(Detector):
     """What SOGAAL and MOGAAL share: all but the networks and the update."""
 
     _algorithm: training.Algorithm
 
     _parameter_constraints: ClassVar[dict] = {
+        **Detector._parameter_constraints,
         "stop_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "epochs": [None, Interval(Integral, 1, None, closed="left")],
         "whether_stop": ["boolean"],
-        "lr_d": [Interval(Real, 0, None, closed="neither")],
-        "lr_g": [Interval(Real, 0, None, closed="neither")],
-        "decay": [Interval(Real, 0, None, closed="left")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "generator_bias": [Interval(Real, None, None, closed="neither")],
         "discriminator_init": [StrOptions(set(networks.DISCRIMINATOR_INITS))],
         "discriminator_bias": [Interval(Real, None, None, closed="neither")],
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
-        "scale": [None, StrOptions({"minmax"})],
-        "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X,
-        y=None,
-        callbacks: Iterable[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
-        *,
-        checkpoint_dir: str | os.PathLike | None = None,
-        checkpoint_every: int | str = "auto",
-        resume: bool = False,
-    ) -> Self:
-        """Train the networks on X.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
-            Training data, outliers among them. The generator's noise lies in [0, 1), so
-            scale the features to [0, 1]. A path is that of a Parquet file, all of whose
-            columns are features; a data set has rows or batches of rows, and no labels (a
-            PyDataset of Keras batches). The
-            rows are read once, block by block, into one array of float32 (of one that is there
-            already, such as a memory map, no copy is made); training holds them in training
-            order, twice: as an array and as TensorFlow's.
-        y : array-like of shape (n_samples,), default=None
-            Known labels, 1 or "out" for an outlier and 0 or "nor" for an inlier, or -1 and 1
-            as scikit-learn's outlier detectors predict; see :func:`gaal.labels.read_labels`
-            for what else is read. They are only monitored: each epoch's AUC on the training
-            data enters ``history_`` and the callbacks' logs, nothing is learned from them.
-        callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
-            Called as in Keras after every epoch, with the epoch's mean losses and its AUC
-            under the names of the columns of ``history_``; their model is
-            ``combine_model_``. With callbacks, a call of the graph ends with the epoch.
-            docs/callbacks.md tells what each of Keras's does.
-        checkpoint_dir : path-like, optional
-            Folder of this run alone, made where it is missing, for snapshots from which a
-            killed process goes on. The last two are kept, also of a finished run.
-        checkpoint_every : int or "auto", default="auto"
-            Epochs from one snapshot to the next. "auto" takes them as often as costs at most
-            a twentieth of the time. No number depends on it.
-        resume : bool, default=False
-            Go on from the newest whole snapshot in ``checkpoint_dir``, to the same history
-            and weights, bit for bit, as if the run had never been killed; where there is
-            none, begin. ``epochs`` may have grown; callbacks begin anew, without what they
-            remembered. A run with a ``random_state`` that is no int goes on by the seed that
-            it drew at first.
-
-        Returns
-        -------
-        self : object
-            The fitted detector.
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN or infinity, fewer than two rows or no features, or is a file or
-            data set that is no table of numbers, if y is no column of as many labels, if k
-            sub-generators or the replicas cannot share the batch, if stop_epochs="auto" finds
-            no answer, or if ``strategy`` is one that cannot train, or cannot with a
-            checkpoint_dir. If the snapshot to resume is of other data, parameters or versions;
-            the message names every difference. If callbacks holds one of Keras's that cannot
-            work here.
-        TypeError
-            If X or y is no array-like and no table, or callbacks holds something else.
-        FileExistsError
-            If checkpoint_dir holds a run's snapshots and ``resume`` is False.
-        OSError
-            If a snapshot cannot be written; the last whole one is kept.
-
-        Warns
-        -----
-        UserWarning
-            If features lie more than 0.05 outside [0, 1], or y allows no AUC; it then tells how
-            to code y. If a snapshot is damaged, and the one before it taken.
-        ConvergenceWarning
-            If the losses do not stay finite.
-        """
-        checkpointing = {"folder": checkpoint_dir, "every": checkpoint_every, "resume": resume}
-        scope = distribution.scope(self.strategy)
-        with _unchanged_on_failure(self), scope, computing_in(networks.DTYPE):
-            return self._fit(X, y, callbacks, checkpointing)
-
     def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
-        table = rows.open_rows(X)
-        self.scaler_ = self._fit_scaler(table)
-        X = rows.read(self, table, training.SCORE_BLOCK, min_samples=2, transform=self._transform())
-        is_outlier = None
-        if y is not None:
-            check_consistent_length(X, y)
-            is_outlier = _outliers(y)
+        X, is_outlier = self._read(X, y)
         callbacks = as_list(callbacks)
-        problem = unscaled(X)
-        if problem is not None:
-            warnings.warn(
-                f"{problem} Scale the features first, for example with"
-                f" make_pipeline(MinMaxScaler(), {type(self).__name__}(...)).",
-                stacklevel=4,
-            )
-
-        distribution.check_snapshots(checkpointing["folder"])
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        distribution.shares(min(self.batch_size, len(X)), replicas)
+        seed, checkpoints = self._begin(X, is_outlier, checkpointing)
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
-        seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
-        checkpoints = open_checkpoints(
-            estimator=self,
-            data={"X": X, "y": is_outlier},
-            seed=seed,
-            free=("contamination", "strategy"),
-            **checkpointing,
-        )
-        if checkpoints is not None:
-            seed = checkpoints.seed
         generators = np.random.default_rng(seed).spawn(3)
         training_order = generators[1].permutation(len(X))
         X = X[training_order]  # no second name keeps what was read from a file in memory
@@ -244,37 +70,10 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             callbacks=callbacks,
             checkpoints=checkpoints,
         )
-        if not np.isfinite(history.to_numpy()).all():
-            bad = history.index[~np.isfinite(history).all(axis=1)][0]
-            warnings.warn(
-                f"The losses are not finite from update {bad} on: the scores mean nothing. Use"
-                f" smaller learning rates than lr_d={self.lr_d}, lr_g={self.lr_g}, or scaled"
-                " features.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
         self._gan = gan
-        self.history_ = history
         self.stop_epochs_ = stop_epochs
-        self.offset_ = 0.5
-        if self.contamination != "auto":
-            blocks = rows.open_rows(X).blocks(training.SCORE_BLOCK)
-            self.offset_ = float(np.percentile(self._score(blocks), 100 * self.contamination))
+        self._finish(X, history)
         return self
-
-    def _fit_scaler(self, table: rows.Rows) -> MinMaxScaler | None:
-        if self.scale is None:
-            return None
-        scaler = MinMaxScaler()
-        for block in rows.checked_blocks(
-            self, table, training.SCORE_BLOCK, dtype=np.float64, reset=True, min_samples=2
-        ):
-            scaler.partial_fit(block)
-        return scaler
-
-    def _transform(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        return None if self.scaler_ is None else self.scaler_.transform
 
     def _train(
         self,
@@ -409,81 +208,6 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         score = networks.scorer(self._gan.parts[1])
         return np.concatenate([score(block) for block in blocks])
 
-    def score_samples(self, X) -> np.ndarray:
-        """D(x), the discriminator's probability that a row is real.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
-            The rows to score, as in :meth:`fit`. Arrays, memory maps, DataFrames, Parquet
-            files and data sets are read and scored a block at a time.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-            In [0, 1], higher is more normal. The paper's outlier score is OS(x) = 1 - D(x)
-            (Liu et al., 2019, section 3.2). Of a discriminator with functions or layers of
-            one's own, or with LoRA or int8, D(x) as it computes it, in its own precision.
-        """
-        check_is_fitted(self, "history_")
-        table = rows.open_rows(X)
-        blocks = rows.checked_blocks(
-            self,
-            table,
-            training.SCORE_BLOCK,
-            dtype=np.float32,
-            reset=False,
-            transform=self._transform(),
-        )
-        return self._score(self._with_progress(blocks, table.n))
-
-    def _with_progress(self, blocks: Iterable[np.ndarray], n: int | None) -> Iterator[np.ndarray]:
-        """Show a bar where there is more than one block."""
-        verbose = self.verbose if n is None or n > training.SCORE_BLOCK else 0
-        progress = Progbar(n, verbose=verbose, unit_name="row")
-        done = 0
-        for block in blocks:
-            yield block
-            done += len(block)
-            progress.update(done)
-        if n is None:
-            progress.update(done, finalize=True)
-
-    def decision_function(self, X) -> np.ndarray:
-        """Score X against the threshold: ``score_samples(X) - offset_``.
-
-        Parameters
-        ----------
-        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
-            The rows to score.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Negative for outliers.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X) -> np.ndarray:
-        """Tell inliers from outliers.
-
-        Parameters
-        ----------
-        X : array-like, path, list of paths, or tf.data.Dataset, as in :meth:`score_samples`
-            The rows to judge.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), int
-            1 for an inlier, -1 for an outlier.
-
-        Raises
-        ------
-        ValueError
-            If the score of a row is NaN, as after a training that diverged.
-        """
-        return judge(self.decision_function(X))
-
     @property
     def generator_(self) -> keras.Model:
         """The trained generator."""
@@ -499,6 +223,22 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         """The discriminator behind the generator."""
         return self._gan.combine_model
 
+    def _more_settings(self) -> dict:
+        return {"stop_epochs_": self.stop_epochs_}
+
+    def _save_networks(self, folder: Path) -> None:
+        for model, name in zip(self._gan.parts, ("generator", "discriminator")):
+            keras.saving.save_model(model, folder / f"{name}.keras")
+
+    def _load_networks(self, folder: Path, settings: dict) -> None:
+        names = ("generator", "discriminator")
+        paths = [folder / f"{name}.keras" for name in names]
+        self._gan = networks.combine(
+            *(keras.saving.load_model(path, compile=False) for path in paths)
+        )
+        # Files written before there was "auto" have a number.
+        self.stop_epochs_ = settings.get("stop_epochs_", self.stop_epochs)
+
     def __getstate__(self):
         # A copy of the combined model would have a generator and a discriminator of its own.
         state = super().__getstate__()
@@ -508,122 +248,6 @@ class _GAAL(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         super().__setstate__(state)
         if "_gan" in state:
             self._gan = networks.combine(*state["_gan"])
-
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the fitted detector into one file.
-
-        Parameters
-        ----------
-        path : str or path-like
-            A zip archive: ``detector.json`` (parameters), ``generator.keras``,
-            ``discriminator.keras`` and ``history.csv``. It appears whole or not at all. A
-            ``random_state`` that is not an int is not kept, nor is a ``strategy`` that is
-            not a name.
-
-        Raises
-        ------
-        OSError
-            If there is no such folder, or the file cannot be written.
-        """
-        check_is_fitted(self, "history_")
-        path = Path(os.path.expanduser(path))
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
-        if path.is_dir():
-            raise IsADirectoryError(f"path is {path}, a folder; expected a file's name.")
-        params = self.get_params()
-        if not isinstance(params["random_state"], Integral):
-            params["random_state"] = None
-        if isinstance(params["strategy"], tf.distribute.Strategy):
-            params["strategy"] = None
-        names = getattr(self, "feature_names_in_", None)
-        settings = {
-            "format": FILE_FORMAT,
-            "class": type(self).__name__,
-            "params": params,
-            "n_features_in_": self.n_features_in_,
-            "feature_names_in_": None if names is None else names.tolist(),
-            "stop_epochs_": self.stop_epochs_,
-            "offset_": self.offset_,
-            "range": None if self.scaler_ is None else self._range(),
-            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        }
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            folder = Path(folder)
-            text = json.dumps(settings, indent=1, default=lambda number: number.item())
-            (folder / "detector.json").write_text(text)
-            self.history_.to_csv(folder / "history.csv")
-            for model, name in zip(self._gan.parts, ("generator", "discriminator")):
-                keras.saving.save_model(model, folder / f"{name}.keras")
-            members = list(folder.iterdir())
-            with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-                for member in members:
-                    archive.write(member, member.name)
-            os.replace(folder / "detector.zip", path)
-
-    def _range(self) -> list[list[float]]:
-        return [self.scaler_.data_min_.tolist(), self.scaler_.data_max_.tolist()]
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> Self:
-        """Read a detector that :meth:`save` wrote.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file. Nothing in it is unpickled.
-
-        Returns
-        -------
-        object
-            A fitted detector whose scores equal the saved one's bit for bit. Its models are
-            not compiled: ``fit`` makes new ones.
-
-        Raises
-        ------
-        OSError
-            If there is no such file.
-        ValueError
-            If the file is no saved detector, or one of another class.
-        """
-        path = saved_file(path)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                settings = json.loads(archive.read("detector.json"))
-                written = (settings["class"], settings["format"])
-        except (zipfile.BadZipFile, KeyError, TypeError, UnicodeError, ValueError, zlib.error):
-            written = None
-        if written is None:
-            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.")
-        if written != (cls.__name__, FILE_FORMAT):
-            raise ValueError(
-                f"{path} holds a {written[0]} in format {written[1]}; expected a"
-                f" {cls.__name__} in format {FILE_FORMAT}."
-            )
-        try:
-            with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-                models = {
-                    name: keras.saving.load_model(
-                        archive.extract(f"{name}.keras", folder), compile=False
-                    )
-                    for name in ("generator", "discriminator")
-                }
-                with archive.open("history.csv") as file:
-                    history = pd.read_csv(file, index_col="update", **EXACTLY)
-        except (zipfile.BadZipFile, KeyError, ValueError, zlib.error) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
-        detector = cls(**settings["params"])
-        detector.n_features_in_ = settings["n_features_in_"]
-        if settings["feature_names_in_"] is not None:
-            detector.feature_names_in_ = np.array(settings["feature_names_in_"], object)
-        detector._gan = networks.combine(models["generator"], models["discriminator"])
-        detector.history_ = history
-        # Files written before there was "scale" have no range, before "auto" a number.
-        bounds = settings.get("range")
-        detector.scaler_ = None if bounds is None else MinMaxScaler().fit(bounds)
-        detector.stop_epochs_ = settings.get("stop_epochs_", detector.stop_epochs)
-        detector.offset_ = settings["offset_"]
-        return detector
 
 
 class SOGAAL(_GAAL):

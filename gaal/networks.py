@@ -123,6 +123,10 @@ class GAN:
         """G and D."""
         return self.generator, self.discriminator
 
+    def discriminator_weights(self) -> list[np.ndarray]:
+        """D's kernels and biases of now."""
+        return self.discriminator.get_weights()
+
     def variables(self, program: Program | None = None) -> list:
         """All that training changes, and the learning rates: in the same order for all GANs."""
         models = (self.discriminator, self.combine_model)
@@ -202,6 +206,11 @@ class Deferred:
     def combine_model(self) -> CombineModel:
         """D after G, compiled."""
         return self._gan.combine_model
+
+    def discriminator_weights(self) -> list[np.ndarray]:
+        """See :meth:`GAN.discriminator_weights`; without building the model."""
+        built = "parts" in vars(self)
+        return [np.array(w) for w in (self.parts[1].weights if built else self._held)[:4]]
 
     def variables(self, program: Program | None = None) -> list:
         """See :meth:`GAN.variables`; bare ones where a program alone is to use them."""

@@ -1,4 +1,4 @@
-"""SO_GAAL and MO_GAAL for PyOD's users: its names and conventions, the published training.
+"""SO_GAAL, MO_GAAL and GAALEnsemble for PyOD's users: its names and conventions.
 
 Needs the extra ``pyod``. A program written for PyOD's classes changes its import alone::
 
@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from gaal import MOGAAL, SOGAAL
+from gaal import GAALEnsemble as _Ensemble
 from gaal_alocc.judgement import refuse_nan
 
 if TYPE_CHECKING:  # else only behind the check of its backend
@@ -35,9 +36,10 @@ except ImportError as error:
         "gaal.pyod needs PyOD, which the extra `pyod` brings: pip install '.[pyod]'."
     ) from error
 
-__all__ = ["MO_GAAL", "SO_GAAL"]
+__all__ = ["MO_GAAL", "SO_GAAL", "GAALEnsemble"]
 
 _PASSED_ON = ("stop_epochs", "lr_d", "lr_g", "momentum", "decay", "random_state", "verbose")
+_OF_ENSEMBLE = ("n_estimators", "n_updates", "n_snapshots", "k", *_PASSED_ON[1:])
 
 # What so_gaal_new takes and only one value of which has a meaning here.
 _COMPILED = "it speaks of torch.compile, and training is compiled by TensorFlow here"
@@ -64,7 +66,7 @@ class _GAAL(BaseDetector):
     }
 
     @abc.abstractmethod
-    def _detector(self) -> SOGAAL | MOGAAL:
+    def _detector(self) -> SOGAAL | MOGAAL | _Ensemble:
         """Return the detector that the parameters ask for, not fitted."""
 
     def _passed_on(self) -> dict[str, Any]:
@@ -329,3 +331,74 @@ class MO_GAAL(_GAAL):
 
     def _detector(self) -> MOGAAL:
         return MOGAAL(self.k, **self._passed_on())
+
+
+class GAALEnsemble(_GAAL):
+    """:class:`gaal.GAALEnsemble` with PyOD's interface: no ``stop_epochs`` to choose.
+
+    Parameters
+    ----------
+    n_estimators, n_updates, n_snapshots, k
+        See :class:`gaal.GAALEnsemble`.
+    lr_d, lr_g, momentum, contamination
+        See :class:`SO_GAAL`.
+    decay, preprocessing, random_state, verbose
+        See :class:`SO_GAAL`.
+
+    Attributes
+    ----------
+    decision_scores_, threshold_, labels_
+        See :class:`SO_GAAL`; the score is 1 minus the mean of D(x).
+    train_history : dict of lists
+        discriminator_loss and generator_loss, the members' means, of every update.
+    detector_ : sklearn.pipeline.Pipeline
+        The scaler and the :class:`gaal.GAALEnsemble`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaal.pyod import GAALEnsemble
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> clf = GAALEnsemble(n_updates=100, contamination=0.1, random_state=0).fit(X)
+    >>> int(clf.labels_.sum())
+    10
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **{name: _Ensemble._parameter_constraints[name] for name in _OF_ENSEMBLE},
+        "contamination": _GAAL._parameter_constraints["contamination"],
+        "preprocessing": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        n_estimators=3,
+        n_updates=2000,
+        n_snapshots=30,
+        k=None,
+        lr_d=0.01,
+        lr_g=0.0001,
+        momentum=0.9,
+        contamination=0.1,
+        *,
+        decay=1e-6,
+        preprocessing=True,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(contamination=contamination)
+        self.n_estimators = n_estimators
+        self.n_updates = n_updates
+        self.n_snapshots = n_snapshots
+        self.k = k
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.momentum = momentum
+        self.decay = decay
+        self.preprocessing = preprocessing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _detector(self) -> _Ensemble:
+        settings = {name: getattr(self, name) for name in _OF_ENSEMBLE}
+        return _Ensemble(scale=None, **settings)

@@ -39,8 +39,10 @@ class Loop:
 
     Parameters
     ----------
-    n_epochs, n_batches : int
-        The whole run.
+    n_epochs : int
+        Of the whole run.
+    n_batches : int or sequence of int
+        Updates of an epoch; a sequence gives every epoch its own, and none run together.
     columns : sequence of str
         Names of an update's losses.
     loss : str
@@ -73,7 +75,7 @@ class Loop:
     def __init__(
         self,
         n_epochs: int,
-        n_batches: int,
+        n_batches: int | Sequence[int],
         columns: Sequence[str],
         loss: str,
         *,
@@ -85,12 +87,14 @@ class Loop:
         kind: Hashable = None,
         show: Callable[[int, dict[str, float], bool], None] | None = None,
     ) -> None:
-        self.n_epochs, self.n_batches = n_epochs, n_batches
+        self.n_epochs = n_epochs
+        self._lengths = np.broadcast_to(n_batches, n_epochs).tolist()
+        self.n_batches = self._lengths[0]  # of the epoch that runs
         self._columns, self._loss = list(columns), loss
-        self._most, self._batches = together, batches or n_batches
+        self._most, self._batches = together, batches or max(self._lengths)
         self._model = model
         self._callbacks = keras.callbacks.CallbackList(
-            list(callbacks), model=model, epochs=n_epochs, steps=n_batches, verbose=0
+            list(callbacks), model=model, epochs=n_epochs, steps=self.n_batches, verbose=0
         )
         self._checkpoints = checkpoints
         self._show = show
@@ -98,7 +102,7 @@ class Loop:
         self._timed = not distribution.has_workers()
         self._kind = kind
         # Updates that a call may run.
-        self._pace = _paces.get(kind, 1) if self._timed else together * n_batches
+        self._pace = _paces.get(kind, 1) if self._timed else together * max(self._lengths)
         self._history: list[pd.DataFrame] = []
         self._stopped = False
 
@@ -115,7 +119,7 @@ class Loop:
             variables, generators, self.n_epochs, **conditions
         )
         self.epoch = self._checkpoints.epoch
-        self.done = self.epoch * self.n_batches
+        self.done = sum(self._lengths[: self.epoch])
 
     def epochs(self) -> Iterator[int]:
         """Give how many epochs to run together, until all have, or a callback has had enough."""
@@ -127,6 +131,7 @@ class Loop:
             self._model.stop_training = False
         self._callbacks.on_train_begin()
         while self.epoch < self.n_epochs and not self._stopped:
+            self.n_batches = self._lengths[self.epoch]
             self._callbacks.on_epoch_begin(self.epoch)
             together = min(self._most, self.n_epochs - self.epoch)
             if self._checkpoints is not None:

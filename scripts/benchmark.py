@@ -181,6 +181,45 @@ def scores(turns: int) -> list[dict]:
     return rows
 
 
+def ensemble(turns: int) -> list[dict]:
+    """Time GAALEnsemble's default fit beside IsolationForest's and PyOD's GAALs, and scoring."""
+    import numpy as np
+    from sklearn.ensemble import IsolationForest
+
+    from gaal import GAALEnsemble
+    from gaal.datasets import load_dataset
+
+    X = load_dataset("WDBC").data
+    sides = {
+        "ours": lambda: GAALEnsemble(random_state=0).fit(X),
+        "IsolationForest": lambda: IsolationForest(random_state=0).fit(X),
+    }
+    if importlib.util.find_spec("pyod") is not None:
+        from pyod.models.mo_gaal import MO_GAAL
+        from pyod.models.so_gaal import SO_GAAL
+
+        sides |= {"PyOD_SO": lambda: SO_GAAL().fit(X), "PyOD_MO": lambda: MO_GAAL().fit(X)}
+    first = seconds(sides["ours"])
+    times = {f"{side}_s": statistics.median(t) for side, t in by_turns(sides, turns).items()}
+    figure = "GAALEnsemble: a default fit on WDBC, after the first"
+    rows = [{"figure": figure, **times, "first_s": first, "goal": "1 s"}]
+    Z = np.random.default_rng(0).random((100_000, 20))
+    detector = GAALEnsemble(random_state=0).fit(Z[:1000])
+    forest = IsolationForest(random_state=0).fit(Z[:1000])
+    for n, goal in ((1, "2 ms"), (1000, ""), (100_000, "500 ms")):
+        sides = {
+            "ours": lambda n=n: detector.score_samples(Z[:n]),
+            "IsolationForest": lambda n=n: forest.score_samples(Z[:n]),
+        }
+        by_turns(sides, 1)
+        times = by_turns(sides, max(turns, 5))
+        times = {f"{side}_ms": 1000 * statistics.median(t) for side, t in times.items()}
+        rows.append(
+            {"figure": f"GAALEnsemble of 1000 x 20: {n} rows scored", **times, "goal": goal}
+        )
+    return rows
+
+
 KEPT = """
 import gc, json, os
 import numpy as np
@@ -634,6 +673,7 @@ def main(argv: list[str] | None = None) -> int:
     figures = {
         "ports": lambda args: ports(args.turns, args.stop_epochs),
         "scores": lambda args: scores(args.turns),
+        "ensemble": lambda args: ensemble(args.turns),
         "kept": lambda args: kept(),
         "doors": lambda args: doors(args.turns),
         "first_fit": lambda args: first_fit(args.turns),

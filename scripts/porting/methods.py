@@ -293,6 +293,12 @@ METHODS = {
     ),
     "post-bias-1e-5": _post("generator_bias_1e-5"),
     "post-bias-1": _post("generator_bias_1"),
+    "gaal-ensemble": Method(
+        "GAALEnsemble",
+        ("gaal.ensemble",),
+        _sklearn("gaal", "GAALEnsemble", seeded=True),
+        _defaults,
+    ),
     "isolation-forest": Method(
         "IsolationForest",
         ("sklearn.ensemble",),

@@ -1,0 +1,445 @@
+"""GAALEnsemble: GAAL by the mean of its training. Ours, not the paper's.
+
+Members train by the published update, from seeds of their own, and are never stopped. A row's
+score is the geometric mean of D(x) over members, and over D as it was after some of the updates.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
+from pathlib import Path
+from typing import ClassVar, Self
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+
+from gaal import networks, training
+from gaal.detectors import MOGAAL, SOGAAL
+from gaal.estimator import Detector
+from gaal_alocc import distribution, preconditions, programs
+from gaal_alocc.callbacks import as_list, leave_models_alone, set_estimator
+from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.loop import Loop
+from gaal_alocc.progress import Progbar
+
+FIRST = 64  # update after which D is looked at first: before it D tells its random start
+CALL = 128  # updates a call of a compiled graph, whose arrays are padded to so many
+SCORE_NUMBERS = 2**21  # in the hidden layers that one product makes: what fits into a cache
+NETWORKS = "discriminators.npz"  # in the saved file
+ALIGNED = 16  # rows by which the product counts: a row then scores the same in any company
+
+
+def look_at(n_updates: int, n_snapshots: int) -> np.ndarray:
+    """Choose the updates after which D is kept: evenly in log(update), the last one among them.
+
+    Parameters
+    ----------
+    n_updates : int
+        Of the whole training.
+    n_snapshots : int
+        How many; fewer where there are not as many different ones from the 64th on.
+
+    Returns
+    -------
+    ndarray of int
+        Rising.
+
+    Examples
+    --------
+    >>> look_at(1024, 5)
+    array([  64,  128,  256,  512, 1024])
+    """
+    first = n_updates if n_snapshots == 1 else min(FIRST, n_updates)
+    return np.unique(np.geomspace(first, n_updates, n_snapshots).round().astype(int))
+
+
+def mean_log_scorer(weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Make the mean of log D(x) over many discriminators, computed in one product.
+
+    In float32; the mean is taken in float64.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray
+        D's kernel (M, d, h), bias (M, h), kernel (M, h, 1) and bias (M, 1).
+
+    Returns
+    -------
+    callable
+        Takes rows (m, d), float32; returns their means, (m,), float64. Those of a row are the
+        same whatever the others are.
+    """
+    kernel, bias, out, last = weights
+    n_discriminators, n_features, units = kernel.shape
+    stacked = (
+        kernel.transpose(0, 2, 1).reshape(-1, n_features),
+        bias.reshape(-1, 1),
+        out.transpose(0, 2, 1),
+        last,
+    )
+    stacked = [tf.constant(w, networks.DTYPE) for w in stacked]
+
+    def make() -> programs.Program:
+        rows = tf.TensorSpec((None, n_features), networks.DTYPE)
+        forms = [tf.TensorSpec(w.shape, w.dtype) for w in stacked]
+
+        @tf.function(input_signature=[rows, *forms])
+        def score(x, kernel, bias, out, last):
+            hidden = tf.nn.relu(tf.matmul(kernel, x, transpose_b=True) + bias)
+            hidden = tf.reshape(hidden, (n_discriminators, units, -1))
+            logits = tf.squeeze(tf.matmul(out, hidden), 1) + last
+            return tf.reduce_mean(tf.cast(tf.math.log_sigmoid(logits), tf.float64), 0)
+
+        return programs.Program(score, [])
+
+    key = ("mean of log D(x)", kernel.shape)
+    program = programs.shared(key, make, any_settings=True)
+    size = max(ALIGNED, SCORE_NUMBERS // (n_discriminators * units) // ALIGNED * ALIGNED)
+
+    def mean(X: np.ndarray) -> np.ndarray:
+        scores = np.empty(len(X))
+        for i in range(0, len(X), size):
+            part = X[i : i + size]
+            aligned = np.pad(part, [(0, -len(part) % ALIGNED), (0, 0)])
+            scores[i : i + size] = program([], aligned, *stacked).numpy()[: len(part)]
+        return scores
+
+    return mean
+
+
+class Member:
+    """One training without a stop: the networks, the order of the rows, the noise.
+
+    Parameters
+    ----------
+    published : SOGAAL or MOGAAL
+        The detector, by whose parameters and seed it trains.
+    X : ndarray of shape (n, d), float32
+        Rows as the networks see them.
+    """
+
+    def __init__(self, published: SOGAAL | MOGAAL, X: np.ndarray) -> None:
+        seed = check_random_state(published.random_state).randint(2**31)
+        weights_rng, order_rng, self.noise_rng = np.random.default_rng(seed).spawn(3)
+        n, n_features = X.shape
+        self._X = X[order_rng.permutation(n)]
+        self._batch_size = min(published.batch_size, n)
+        self._steps = published.steps_per_execution
+        self._algorithm = published._algorithm
+        weights_seed = int(weights_rng.integers(2**31))
+        self.gan, self._share_as = published._networks(
+            n, n_features, self._batch_size, weights_seed
+        )
+        self.noise_shape = (self._algorithm.draws, self._batch_size, n_features)
+
+    def open(self, execution: training.Execution, share: bool) -> None:
+        """Open the door to the updates."""
+        self._door = training.open_door(
+            self.gan,
+            self._algorithm,
+            tf.constant(self._X),
+            self._batch_size,
+            self._steps,
+            execution,
+            scores_of=None,
+            share_as=self._share_as if share else None,
+        )
+
+    def advance(self, done: int, n_updates: int) -> np.ndarray:
+        """Train on from an update by so many; the losses of D and of the generators' mean."""
+        n_batches = len(self._X) // self._batch_size
+        rows = np.arange(n_batches * self._batch_size, dtype=np.int32).reshape(n_batches, -1)
+        order = rows[(done + np.arange(n_updates)) % n_batches]
+        noise = self.noise_rng.random((n_updates, *self.noise_shape), dtype=np.float32)
+        discriminator, generators, _ = self._door(order[None], noise[None], n_updates)
+        return np.column_stack([discriminator, generators.astype(np.float64).mean(axis=1)])
+
+
+class _Kept:
+    """An array that a snapshot of the training keeps, as it keeps variables."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def numpy(self) -> np.ndarray:
+        return self.array
+
+    def assign(self, array: np.ndarray) -> None:
+        self.array[:] = array
+
+
+def _changing(gan: networks.GAN | networks.Deferred) -> list:
+    optimizers = (gan.discriminator.optimizer, gan.combine_model.optimizer)
+    return [
+        *gan.discriminator.weights,
+        *gan.generator.weights,
+        *(v for optimizer in optimizers for v in (*optimizer.variables, *optimizer.rates)),
+    ]
+
+
+class GAALEnsemble(Detector):
+    """GAAL by the mean of its training: no stop to choose, no seed to be lucky with.
+
+    Not of the paper. ``n_estimators`` members train by the published networks and the published
+    update (Liu et al., 2019, algorithms 1 and 2), each from a seed of its own, and the generator
+    never stops. While it moves from uniform noise onto the data, D tells the data from ever
+    nearer noise: coarse first, fine later. The score is the geometric mean of D(x) over the
+    members and over ``n_snapshots`` of the updates, and so holds all scales. How the defaults
+    were chosen, and how far they hold: ``docs/ensemble.md``.
+
+    Parameters
+    ----------
+    n_estimators : int, default=3
+        Members.
+    n_updates : int, default=2000
+        Updates of each.
+    n_snapshots : int, default=30
+        How often D is looked at, evenly in log(update) from the 64th update to the last.
+    k : int, default=None
+        Sub-generators of each member, as of :class:`MOGAAL`. None trains one generator, as
+        :class:`SOGAAL` does, and costs the least.
+    lr_d, lr_g, decay, momentum : float
+        See :class:`SOGAAL`.
+    batch_size : int, default=500
+        See :class:`SOGAAL`.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        "auto" calls a row an outlier where that mean is below 0.5; a float so many of the
+        training rows.
+    scale : {"minmax"} or None, default="minmax"
+        "minmax" scales features to [0, 1], where the generators begin, by their range in
+        ``fit``. None takes rows as they are.
+    quantile_sample_size : int, default=None
+        See :class:`MOGAAL`; only with k.
+    steps_per_execution, strategy
+        See :class:`SOGAAL`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the members: same seed, same numbers.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    updates_ : ndarray of int, shape (n_looks,)
+        After which D was kept: ``n_snapshots`` of them, or as many as are different.
+    weights_ : list of ndarray of float32
+        D's kernel, bias, kernel and bias, one after the other as Keras has them, each
+        (n_estimators, n_looks, ...).
+    seeds_ : ndarray of int, shape (n_estimators,)
+        ``SOGAAL(random_state=seed, whether_stop=False)``, or :class:`MOGAAL`, trains as the
+        member of that seed.
+    history_ : DataFrame
+        A row an update: discriminator_loss and generator_loss, means over the members (and over
+        their sub-generators), and auc where ``fit`` was given y: that of the mean of D(x) from
+        the first look on to the next one after this update.
+    offset_, scaler_, n_features_in_, feature_names_in_
+        See :class:`SOGAAL`.
+
+    See Also
+    --------
+    SOGAAL, MOGAAL : The detectors as published.
+
+    Notes
+    -----
+    What :meth:`fit` calls an epoch goes from one look at D to the next; a callback that ends
+    training ends it for all members. The callbacks' model is the first member's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaal import GAALEnsemble
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> detector = GAALEnsemble(n_updates=100, random_state=0).fit(X)
+    >>> detector.score_samples(X).shape
+    (100,)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **Detector._parameter_constraints,
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_updates": [Interval(Integral, 1, None, closed="left")],
+        "n_snapshots": [Interval(Integral, 1, None, closed="left")],
+        "k": [None, *MOGAAL._parameter_constraints["k"]],
+        "quantile_sample_size": MOGAAL._parameter_constraints["quantile_sample_size"],
+    }
+
+    def __init__(
+        self,
+        n_estimators=3,
+        *,
+        n_updates=2000,
+        n_snapshots=30,
+        k=None,
+        lr_d=0.01,
+        lr_g=0.0001,
+        decay=1e-6,
+        momentum=0.9,
+        batch_size=500,
+        contamination="auto",
+        scale="minmax",
+        quantile_sample_size=None,
+        steps_per_execution="auto",
+        strategy=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_estimators = n_estimators
+        self.n_updates = n_updates
+        self.n_snapshots = n_snapshots
+        self.k = k
+        self.lr_d = lr_d
+        self.lr_g = lr_g
+        self.decay = decay
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.contamination = contamination
+        self.scale = scale
+        self.quantile_sample_size = quantile_sample_size
+        self.steps_per_execution = steps_per_execution
+        self.strategy = strategy
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _published(self, seed: int) -> SOGAAL | MOGAAL:
+        names = ("lr_d", "lr_g", "decay", "momentum", "batch_size", "steps_per_execution")
+        settings = {name: getattr(self, name) for name in names}
+        if self.k is None:
+            return SOGAAL(random_state=seed, **settings)
+        sample = self.quantile_sample_size
+        return MOGAAL(self.k, random_state=seed, quantile_sample_size=sample, **settings)
+
+    def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
+        if self.k is None and self.quantile_sample_size is not None:
+            raise ValueError(
+                f"quantile_sample_size is {self.quantile_sample_size} and k None; expected None, or"
+                " a k: one generator is drawn to no quantiles."
+            )
+        X, is_outlier = self._read(X, y)
+        callbacks = as_list(callbacks)
+        set_estimator(callbacks, self, X)
+        seed, checkpoints = self._begin(X, is_outlier, checkpointing)
+        self.updates_ = look_at(self.n_updates, self.n_snapshots)
+        self.seeds_ = np.random.SeedSequence(seed).generate_state(self.n_estimators)
+        members = [Member(self._published(int(seed)), X) for seed in self.seeds_]
+        units = networks.hidden_units(len(X))
+        self.weights_ = [
+            np.zeros((self.n_estimators, len(self.updates_), *form), networks.DTYPE)
+            for form in ((X.shape[1], units), (units,), (units, 1), (1,))
+        ]
+        self._finish(X, self._train(members, X, is_outlier, callbacks, checkpoints))
+        return self
+
+    def _train(
+        self,
+        members: Sequence[Member],
+        X: np.ndarray,
+        is_outlier: np.ndarray | None,
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoints: Checkpoints | None,
+    ) -> pd.DataFrame:
+        """Train all members from one look at D to the next, and keep D."""
+        steps, first = self.steps_per_execution, members[0]
+        lengths = np.diff(self.updates_, prepend=0)
+        most = int(min(lengths.max(), CALL if steps == "auto" else steps))
+        calls = math.ceil(self.n_estimators * self.n_updates / most)
+        execution = training.plan_execution(
+            steps, calls, most, first.noise_shape, self.k or 1, epoch_by_epoch=True
+        )
+        loop = Loop(
+            len(lengths),
+            lengths.tolist(),
+            ["discriminator_loss", "generator_loss"],
+            "generator_loss",
+            batches=execution.batches,
+            model=first.gan.combine_model if callbacks else None,
+            callbacks=callbacks,
+            checkpoints=checkpoints,
+            show=self._bar() if self.verbose and distribution.is_chief() else None,
+        )
+        if checkpoints is not None:
+            changing = [v for member in members for v in _changing(member.gan)]
+            loop.restore(
+                [*changing, *map(_Kept, self.weights_)],
+                [member.noise_rng for member in members],
+                XLA=execution.jit_compile,
+            )
+        logs = np.zeros(len(X))
+        if is_outlier is not None:
+            for look in range(loop.epoch):
+                logs += self._logs_at(look, X)
+        # A graph's call keeps one core busy; Keras's own steps are not for several threads.
+        alone = steps == 1 or tf.distribute.has_strategy()
+        opened = False
+        with ThreadPoolExecutor(1 if alone else min(len(members), os.cpu_count() or 1)) as threads:
+            each = map if alone else threads.map
+            for _ in loop.epochs():
+                if not opened:  # not before: a graph is of what callbacks have made of the models
+                    for member in members:
+                        member.open(execution, leave_models_alone(callbacks))
+                    opened = True
+                for part in loop.calls():
+                    updates = part.stop - part.start
+                    train = functools.partial(Member.advance, done=loop.done, n_updates=updates)
+                    loop.record(np.mean(list(each(train, members)), axis=0))
+                for i, member in enumerate(members):
+                    for kept, now in zip(self.weights_, member.gan.discriminator_weights()):
+                        kept[i, loop.epoch] = now
+                if is_outlier is not None:
+                    logs += self._logs_at(loop.epoch, X)
+                    loop.add(auc=training.auc_by_epoch(logs[None], is_outlier))
+        self.updates_ = self.updates_[: loop.epoch]
+        self.weights_ = [kept[:, : loop.epoch] for kept in self.weights_]
+        return loop.history()
+
+    def _bar(self) -> Callable[[int, dict[str, float], bool], None]:
+        bar = Progbar(
+            self.n_updates,
+            verbose=self.verbose,
+            unit_name="update",
+            stateful_metrics=training.PROGRESS,
+        )
+
+        def show(done: int, logs: dict[str, float], last: bool) -> None:
+            bar.update(done, list(logs.items()), finalize=last)
+
+        return show
+
+    def _logs_at(self, look: int, X: np.ndarray) -> np.ndarray:
+        return mean_log_scorer([w[:, look] for w in self.weights_])(X)
+
+    def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
+        preconditions.check()
+        mean_log = mean_log_scorer([w.reshape(-1, *w.shape[2:]) for w in self.weights_])
+        return np.exp(np.concatenate([mean_log(block) for block in blocks]))
+
+    def score_samples(self, X) -> np.ndarray:
+        """Geometric mean of D(x) over the members and over their training.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), path, list of paths, or tf.data.Dataset
+            The rows to score, as in :meth:`fit`, read and scored a block at a time.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            In [0, 1], higher is more normal. A row's score does not depend on the others.
+        """
+        return super().score_samples(X)
+
+    def _save_networks(self, folder: Path) -> None:
+        kept = {f"weights_{i}": w for i, w in enumerate(self.weights_)}
+        np.savez(folder / NETWORKS, updates=self.updates_, seeds=self.seeds_, **kept)
+
+    def _load_networks(self, folder: Path, settings: dict) -> None:
+        with np.load(folder / NETWORKS, allow_pickle=False) as kept:
+            self.updates_, self.seeds_ = kept["updates"], kept["seeds"]
+            self.weights_ = [kept[f"weights_{i}"] for i in range(4)]

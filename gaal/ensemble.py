@@ -136,9 +136,7 @@ class Member:
         self._steps = published.steps_per_execution
         self._algorithm = published._algorithm
         weights_seed = int(weights_rng.integers(2**31))
-        self.gan, self._share_as = published._networks(
-            n, n_features, self._batch_size, weights_seed
-        )
+        self.gan, self.share_as = published._networks(n, n_features, self._batch_size, weights_seed)
         self.noise_shape = (self._algorithm.draws, self._batch_size, n_features)
 
     def open(self, execution: training.Execution, share: bool) -> None:
@@ -151,7 +149,7 @@ class Member:
             self._steps,
             execution,
             scores_of=None,
-            share_as=self._share_as if share else None,
+            share_as=self.share_as if share else None,
         )
 
     def advance(self, done: int, n_updates: int) -> np.ndarray:
@@ -362,6 +360,7 @@ class GAALEnsemble(Detector):
             model=first.gan.combine_model if callbacks else None,
             callbacks=callbacks,
             checkpoints=checkpoints,
+            kind=first.share_as and ("ensemble", first.share_as, len(members), len(X), execution),
             show=self._bar() if self.verbose and distribution.is_chief() else None,
         )
         if checkpoints is not None:

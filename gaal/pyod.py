@@ -5,7 +5,8 @@ Needs the extra ``pyod``. A program written for PyOD's classes changes its impor
     from gaal.pyod import MO_GAAL, SO_GAAL
 
 The scores then are 1 - D(x), the paper's, where PyOD returns D(x) itself, and training is the
-published one. See "A drop-in for PyOD" in ``docs/ports.md``.
+published one. GAALEnsemble is :class:`gaal.GAALEnsemble`, which PyOD has not. See "A drop-in
+for PyOD" in ``docs/ports.md``.
 """
 
 from __future__ import annotations

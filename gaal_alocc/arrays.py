@@ -10,11 +10,13 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+if TYPE_CHECKING:  # they take seconds, and labels and tables do without
+    import keras
+    import tensorflow as tf
 
 SCALARS = (str, bytes, np.generic)  # which have items as containers do
 # What makes a table or an array of a thing that is none, by the first that it has.
@@ -142,6 +144,9 @@ def _check_kind(X: Any, name: str) -> None:
 
 def in_batches(X) -> bool:
     """Tell whether X comes a batch at a time: a tf.data.Dataset, or a PyDataset of Keras."""
+    import keras
+    import tensorflow as tf
+
     return isinstance(X, tf.data.Dataset | keras.utils.PyDataset)
 
 
@@ -170,6 +175,9 @@ def batches(X, ranks: Sequence[int], expected: str) -> Iterator[np.ndarray]:
         not tell its length is taken to be endless when it has given more than a training on this
         machine could hold.
     """
+    import keras
+    import tensorflow as tf
+
     if isinstance(X, keras.utils.PyDataset):
         n = None
         with contextlib.suppress(NotImplementedError):
@@ -197,6 +205,8 @@ def _alone(element: Any) -> str:
 
 
 def _of_tf_data(X: tf.data.Dataset) -> Iterator[np.ndarray]:
+    import tensorflow as tf
+
     known = X.cardinality() != tf.data.UNKNOWN_CARDINALITY
     size, most = 0, memory() // (COPIES * np.dtype(np.float32).itemsize)
     for batch in X.as_numpy_iterator():

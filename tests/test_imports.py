@@ -66,7 +66,8 @@ def packages_names():
 def test_all_that_is_registered_is_announced():
     for package in (gaal, alocc, gaal_alocc):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+            if module.name != "gaal.pyod":  # it needs PyOD, and registers nothing
+                importlib.import_module(module.name)
     announced = {
         f"{package}>{name}"
         for table in (imports.CLASSES, imports.FUNCTIONS)

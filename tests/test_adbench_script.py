@@ -318,7 +318,7 @@ def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, mon
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--detectors", "forest"], "no detector forest; expected some of SOGAAL"),
+        (["--detectors", "forest"], "no detector forest; expected some of GAALEnsemble"),
         (["--limit", "0"], "--limit is 0.0; expected more than 0"),
         (["--jobs", "0"], "--jobs is 0; expected more than 0"),
         (["--protocol", "mine"], "invalid choice: 'mine'"),

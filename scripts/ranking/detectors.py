@@ -83,6 +83,7 @@ def outlier_scores(detector, X: np.ndarray) -> np.ndarray:
 
 AUTO = {"stop_epochs": "auto"}
 DETECTORS = {
+    "GAALEnsemble": Detector("gaal", "GAALEnsemble"),
     "SOGAAL": Detector("gaal", "SOGAAL", seeds=5),
     "SOGAAL, auto": Detector("gaal", "SOGAAL", AUTO, seeds=5, quick=False),
     "MOGAAL": Detector("gaal", "MOGAAL", seeds=5),

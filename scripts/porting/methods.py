@@ -296,7 +296,7 @@ METHODS = {
     "gaal-ensemble": Method(
         "GAALEnsemble",
         ("gaal.ensemble",),
-        _sklearn("gaal", "GAALEnsemble", seeded=True),
+        _sklearn("gaal", "GAALEnsemble"),
         _defaults,
     ),
     "isolation-forest": Method(

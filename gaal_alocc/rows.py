@@ -240,7 +240,7 @@ def checked_blocks(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As ``validate_data``; what is no finite number is told with its row and column, which
         is named where columns have names.
     """
@@ -261,6 +261,8 @@ def checked_blocks(
             wrong = _no_number(table, start)
             if wrong is None:
                 raise
+            if isinstance(table, np.ndarray) and isinstance(error, TypeError):
+                raise TypeError(f"{wrong} {error}") from error  # as scikit-learn's own checks ask
             raise ValueError(wrong) from error
         names = getattr(table, "columns", None)
         _check_finite(block, start, names)

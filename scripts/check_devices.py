@@ -73,10 +73,13 @@ def places() -> list[Place]:
 @contextlib.contextmanager
 def with_xla(wanted: bool) -> Iterator[None]:
     """Have GAAL's graphs compiled by XLA, or not, however short they are."""
-    from gaal import training
+    from gaal import detectors, training
 
     limits = {"XLA_UPDATES": 0, "XLA_NUMBERS": math.inf} if wanted else {"XLA_UPDATES": math.inf}
-    with mock.patch.multiple(training, **limits):
+    with (
+        mock.patch.multiple(training, **limits),
+        mock.patch.object(detectors, "_AS_WRITTEN", True),  # programs know whether XLA made them
+    ):
         yield
 
 

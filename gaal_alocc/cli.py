@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
+import inspect
 import io
 import os
 import sys
@@ -12,11 +14,23 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaal_alocc.startup import starting_tensorflow
+
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
 
+FOLDER = {"type": os.path.expanduser, "metavar": "DIR"}  # an option that names one
 SUMMARY_ROWS = 20
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def path(text: str) -> Path:
@@ -43,6 +57,50 @@ def seeds(text: str) -> list[int]:
     return numbers
 
 
+def auto_or(number: type) -> Callable[[str], Any]:
+    """Make a reader of a number, int or float, or the word auto."""
+
+    def read(text: str) -> Any:
+        try:
+            return text if text == "auto" else number(text)
+        except ValueError:
+            kind = "whole number" if number is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a {kind}") from None
+
+    return read
+
+
+def run(program: str, command: Callable[[], None], *, error: str, interrupted: str) -> int:
+    """Run a command; what the user can mend is told in one line on stderr.
+
+    Parameters
+    ----------
+    program : str
+        Whose warnings they are, see :func:`warnings_of`.
+    command : callable
+        What to do.
+    error : str
+        What such a line begins with.
+    interrupted : str
+        Line to tell when it is interrupted.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
+    """
+    with warnings_of(program):
+        try:
+            command()
+        except KeyboardInterrupt:
+            print(f"\n{interrupted}", file=sys.stderr)
+            return 130
+        except (OSError, ValueError, ImportError) as raised:
+            print(f"{error}: {' '.join(str(raised).split())}", file=sys.stderr)
+            return 2
+    return 0
+
+
 @contextlib.contextmanager
 def warnings_of(program: str) -> Iterator[None]:
     """Tell warnings as ``program: warning: ...``, without the path and line of the source.
@@ -58,6 +116,82 @@ def warnings_of(program: str) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def params(args: argparse.Namespace, estimator: type) -> dict[str, Any]:
+    """Give the parameters of an estimator that are options of the same name."""
+    known = inspect.signature(estimator).parameters
+    return {name: value for name, value in vars(args).items() if name in known}
+
+
+def add_run_arguments(parser: argparse._ActionsContainer, snapshots: str) -> None:
+    """Add the options of one training, which are the same for every detector."""
+    add = parser.add_argument
+    add(
+        "--strategy",
+        choices=("mirrored", "multiworker"),
+        help="train on all GPUs of this machine, or on the machines of TF_CONFIG",
+    )
+    add(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="train on the first N GPUs, or on the CPU in N parts where there are none",
+    )
+    add("--checkpoint_dir", **FOLDER, help=snapshots)
+    add(
+        "--checkpoint_every",
+        type=auto_or(int),
+        default="auto",
+        metavar="EPOCHS",
+        help="epochs from one snapshot to the next; auto: as often as costs little time",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the last snapshot in --checkpoint_dir, where there is one",
+    )
+    add("--tensorboard", **FOLDER, help="folder for what TensorBoard shows of this run")
+
+
+def fit(args: argparse.Namespace, detector: BaseEstimator, tensorboard: str, *data: Any) -> None:
+    """Fit a detector as the options of :func:`add_run_arguments` say.
+
+    Parameters
+    ----------
+    args : Namespace
+        The options; of ``strategy`` the detector knows, see :func:`distribute`.
+    detector : BaseEstimator
+        Unfitted.
+    tensorboard : str
+        Module of its callback.
+    *data : object
+        What to fit it to.
+    """
+    callbacks = []
+    if args.tensorboard is not None:
+        callback = importlib.import_module(tensorboard).TensorBoard
+        callbacks.append(callback(args.tensorboard, detector))
+    detector.fit(
+        *data,
+        callbacks=callbacks,
+        checkpoint_dir=args.checkpoint_dir,
+        checkpoint_every=args.checkpoint_every,
+        resume=args.resume,
+    )
+
+
+def distribute(args: argparse.Namespace) -> bool:
+    """Set up --strategy and --devices, and tell whether this process writes the results."""
+    if args.strategy is None and args.devices is None:
+        return True
+    with starting_tensorflow():
+        from gaal_alocc import distribution
+
+        args.strategy = distribution.from_command_line(
+            args.strategy, args.devices, args.tensorboard
+        )
+    return distribution.is_chief(args.strategy)
 
 
 def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,9 +218,8 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dask", metavar="ADDRESS", help="run on the workers of this Dask scheduler instead")
     add(
         "--output",
-        type=path,
+        **FOLDER,
         required=True,
-        metavar="DIR",
         help="folder for sweep.csv, a row a run, and sweep.png; runs that are in it already are"
         " not run again",
     )
@@ -115,11 +248,13 @@ def run_sweep(
     ValueError, OSError, ImportError
         As there.
     """
+    from gaal_alocc.files import write_aside
     from gaal_alocc.sweep import draw_settings, parse_space, plot_sweep, sweep, varied
 
     space = parse_space(args.grid, estimator)
     settings = draw_settings(space, args.draws, args.seed)
-    table = args.output / "sweep.csv"
+    folder = Path(args.output)
+    table = folder / "sweep.csv"
     if not args.quiet:
         print(f"{len(settings)} settings with {len(args.seeds)} seeds each, into {table}")
     results = sweep(
@@ -135,12 +270,8 @@ def run_sweep(
         verbose=0 if args.quiet else 1,
     )
     names = varied(results, list(results.columns[: results.columns.get_loc("seed")]))
-    aside = args.output / f".sweep.{os.getpid()}.png"
-    try:
-        plot_sweep(results, names, measures[0]).savefig(aside, dpi=120)
-        os.replace(aside, args.output / "sweep.png")
-    finally:
-        aside.unlink(missing_ok=True)
+    figure = plot_sweep(results, names, measures[0])
+    write_aside(folder / "sweep.png", lambda aside: figure.savefig(aside, dpi=120))
     if not args.quiet:
         print(_summary(results, names, measures[0]))
     failed = results[results["error"].notna()]

@@ -43,8 +43,8 @@ def test_published_flags_run_as_published(path, capsys):
 
 
 def test_defaults_are_the_published_scripts():
-    so = cli._parser("so-gaal", *cli.SCRIPT_DEFAULTS["so-gaal"]).parse_args([])
-    mo = cli._parser("mo-gaal", *cli.SCRIPT_DEFAULTS["mo-gaal"]).parse_args([])
+    so = cli._parser("so-gaal").parse_args([])
+    mo = cli._parser("mo-gaal").parse_args([])
     assert (so.path, so.stop_epochs, so.whether_stop) == ("WDBC", 240, True)
     assert (so.lr_d, so.lr_g, so.decay, so.momentum) == (0.01, 0.0001, 1e-6, 0.9)
     assert (mo.stop_epochs, mo.k) == (300, 10)

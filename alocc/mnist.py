@@ -16,13 +16,13 @@ from sklearn.utils import Bunch
 from alocc.pixels import resize_images
 from gaal_alocc.file_kinds import instead
 
-_NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")
 _IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",
     "y_train": "train-labels-idx1-ubyte",
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+_NPZ_NAMES = tuple(_IDX_NAMES)
 
 
 class DatasetUnavailableError(OSError):
@@ -84,7 +84,18 @@ def holds_idx(folder: Path) -> bool:
 def _as_bunch(
     arrays: dict[str, np.ndarray], name: str, source: str, what: str = "", of: str = ""
 ) -> Bunch:
-    _check_mnist(arrays, source)
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.dtype != np.uint8 or x.ndim != 3 or 0 in x.shape:
+            raise ValueError(
+                f"{source}: the images of x_{part} are {x.dtype} of shape {x.shape}, expected"
+                " uint8 of shape (n, height, width)."
+            )
+        if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+            raise ValueError(
+                f"{source}: y_{part} is {y.dtype} of shape {y.shape}, expected a whole number"
+                f" for each of the {len(x)} images."
+            )
     return Bunch(
         data=arrays["x_train"],
         target=arrays["y_train"],
@@ -192,21 +203,6 @@ def read_idx(path: str | Path) -> np.ndarray:
             f" {math.prod(shape)}."
         )
     return np.frombuffer(values, np.uint8).reshape(shape).copy()
-
-
-def _check_mnist(arrays: dict[str, np.ndarray], source: str) -> None:
-    for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if x.dtype != np.uint8 or x.ndim != 3 or 0 in x.shape:
-            raise ValueError(
-                f"{source}: the images of x_{part} are {x.dtype} of shape {x.shape}, expected"
-                " uint8 of shape (n, height, width)."
-            )
-        if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
-            raise ValueError(
-                f"{source}: y_{part} is {y.dtype} of shape {y.shape}, expected a whole number"
-                f" for each of the {len(x)} images."
-            )
 
 
 def load_digits_28() -> Bunch:

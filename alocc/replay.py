@@ -77,10 +77,14 @@ def replay(
     dict of str to float
         The largest absolute difference of every recorded loss, array and weight.
     """
-    with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
-        trace = {name: archive[name] for name in archive.files}
+    trace = _read(path)
     with computing_in(trace["g_loss_second"].dtype.name):
         return _replay(trace, steps_per_execution, ingredients)
+
+
+def _read(path: str | Path) -> dict[str, np.ndarray]:
+    with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _replay(trace: dict, steps_per_execution, ingredients) -> dict[str, float]:
@@ -145,6 +149,7 @@ def authors_weights(models: networks.Networks) -> dict[str, keras.Variable]:
     return names
 
 
+@computing_in("float64")
 def replay_authors(
     path: str | Path,
     steps_per_execution: int | str = "auto",
@@ -172,13 +177,7 @@ def replay_authors(
     dict of str to float
         The largest absolute difference of every recorded loss, array and weight.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        trace = {name: archive[name] for name in archive.files}
-    with computing_in("float64"):
-        return _replay_authors(trace, steps_per_execution, ingredients, algorithm, clipvalue)
-
-
-def _replay_authors(trace, steps_per_execution, ingredients, algorithm, clipvalue):
+    trace = _read(path)
     image_shape = trace["images"].shape[1:]
     gf_dim, df_dim = (int(trace.get(name, 16)) for name in ("gf_dim", "df_dim"))
     models = networks.combine(

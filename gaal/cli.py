@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gaal_alocc.cli
-from gaal_alocc.cli import FOLDER, auto_or
+from gaal_alocc.cli import FOLDER, INT_OR_AUTO, auto_or
 from gaal_alocc.startup import starting_tensorflow
 
 if TYPE_CHECKING:
@@ -115,15 +115,10 @@ def _begin_parser(name: str, **words: str) -> argparse.ArgumentParser:
     add("--lr_g", type=float, default=0.0001, help="learning rate of the generator")
     add("--decay", type=float, default=1e-6, help="decay of the learning rates")
     add("--momentum", type=float, default=0.9, help="momentum of SGD")
-    add(
-        "--data_home",
-        **FOLDER,
-        help="folder of the published files, also read from GAAL_DATA_HOME",
-    )
+    add("--data_home", **FOLDER, help="folder of the published files, also from GAAL_DATA_HOME")
     add(
         "--steps_per_execution",
-        type=auto_or(int),
-        default="auto",
+        **INT_OR_AUTO,
         metavar="N",
         help="updates a call of the graph; 1 trains by train_on_batch",
     )

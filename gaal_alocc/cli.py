@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import inspect
 import io
 import os
 import sys
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
 
-FOLDER = {"type": os.path.expanduser, "metavar": "DIR"}  # an option that names one
+FOLDER = {"type": os.path.expanduser, "metavar": "DIR"}  # of an option that names one
+FILE = {"type": os.path.expanduser, "metavar": "FILE"}
 SUMMARY_ROWS = 20
 
 
@@ -70,24 +70,16 @@ def auto_or(number: type) -> Callable[[str], Any]:
     return read
 
 
+# Of an option that is a number, or left to the program.
+INT_OR_AUTO = {"type": auto_or(int), "default": "auto"}
+FLOAT_OR_AUTO = {"type": auto_or(float), "default": "auto"}
+
+
 def run(program: str, command: Callable[[], None], *, error: str, interrupted: str) -> int:
-    """Run a command; what the user can mend is told in one line on stderr.
+    """Run a command: gives 0, 2 for what the user can mend, 130 where interrupted.
 
-    Parameters
-    ----------
-    program : str
-        Whose warnings they are, see :func:`warnings_of`.
-    command : callable
-        What to do.
-    error : str
-        What such a line begins with.
-    interrupted : str
-        Line to tell when it is interrupted.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
+    Both are told in one line on stderr, the former after ``error``, the latter by ``interrupted``;
+    warnings as :func:`warnings_of` does.
     """
     with warnings_of(program):
         try:
@@ -120,7 +112,7 @@ def warnings_of(program: str) -> Iterator[None]:
 
 def params(args: argparse.Namespace, estimator: type) -> dict[str, Any]:
     """Give the parameters of an estimator that are options of the same name."""
-    known = inspect.signature(estimator).parameters
+    known = estimator().get_params()
     return {name: value for name, value in vars(args).items() if name in known}
 
 
@@ -141,8 +133,7 @@ def add_run_arguments(parser: argparse._ActionsContainer, snapshots: str) -> Non
     add("--checkpoint_dir", **FOLDER, help=snapshots)
     add(
         "--checkpoint_every",
-        type=auto_or(int),
-        default="auto",
+        **INT_OR_AUTO,
         metavar="EPOCHS",
         help="epochs from one snapshot to the next; auto: as often as costs little time",
     )
@@ -155,18 +146,9 @@ def add_run_arguments(parser: argparse._ActionsContainer, snapshots: str) -> Non
 
 
 def fit(args: argparse.Namespace, detector: BaseEstimator, tensorboard: str, *data: Any) -> None:
-    """Fit a detector as the options of :func:`add_run_arguments` say.
+    """Fit a detector to data as the options of :func:`add_run_arguments` say.
 
-    Parameters
-    ----------
-    args : Namespace
-        The options; of ``strategy`` the detector knows, see :func:`distribute`.
-    detector : BaseEstimator
-        Unfitted.
-    tensorboard : str
-        Module of its callback.
-    *data : object
-        What to fit it to.
+    ``tensorboard`` is the module of its callback; of ``strategy`` the detector knows.
     """
     callbacks = []
     if args.tensorboard is not None:
@@ -232,21 +214,10 @@ def run_sweep(
     data: Any,
     measures: Sequence[str],
 ) -> None:
-    """Run the sweep that the options of :func:`add_sweep_arguments` describe.
+    """Run the sweep that the options of :func:`add_sweep_arguments` describe, and ``seed``.
 
-    Parameters
-    ----------
-    args : Namespace
-        The options, and ``seed``, of random draws, and ``quiet``.
-    estimator : BaseEstimator
-        Unfitted, with the parameters that are not swept.
-    run, data, measures
-        See :func:`gaal_alocc.sweep.sweep`. The first measure is summarised and plotted.
-
-    Raises
-    ------
-    ValueError, OSError, ImportError
-        As there.
+    The estimator is unfitted, with the parameters that are not swept; for the rest, and what is
+    raised, see :func:`gaal_alocc.sweep.sweep`. The first measure is summarised and plotted.
     """
     from gaal_alocc.files import write_aside
     from gaal_alocc.sweep import draw_settings, parse_space, plot_sweep, sweep, varied

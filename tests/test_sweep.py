@@ -462,10 +462,7 @@ def points(tmp_path):
     from gaal.datasets import make_onecluster
 
     data = make_onecluster(60, 6, random_state=0)
-    table = pd.DataFrame(data.data)
-    table.insert(0, "label", np.array(["nor", "out"])[data.target])
-    table.insert(0, "id", data.ids)
-    table.to_csv(tmp_path / "points", header=False, index=False)
+    data.frame.to_csv(tmp_path / "points", header=False, index=False)
     return tmp_path / "points", data
 
 

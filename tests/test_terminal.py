@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -127,3 +128,22 @@ def test_a_command_prints_what_stdout_cannot_encode_as_escapes(monkeypatch):
         print("written to Größe\udcff/")
     stdout.flush()
     assert stdout.buffer.getvalue().split() == [b"written", b"to", rb"Gr\xf6\xdfe\udcff/"]
+
+
+@pytest.mark.parametrize(
+    "command", ["gaal.cli.so_gaal", "gaal.cli.mo_gaal", "gaal.cli.gaal_ensemble", "alocc.cli.main"]
+)
+def test_help_answers_at_once_and_imports_nothing_heavy(command):
+    module, _, function = command.rpartition(".")
+    code = (
+        f"import sys; from {module} import {function} as command\n"
+        "try: command(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'pandas', 'sklearn', 'matplotlib', 'scipy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    before = os.times()
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert b"usage: " in result.stdout
+    assert os.times().children_user - before.children_user < 0.5  # seconds, whoever else computes

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+import alocc.frames as frames_module
 from alocc import datasets, protocols
 
 
@@ -301,7 +302,7 @@ class TestFrames:
         row = whole[whole.score == "reconstruction"].iloc[0]
         assert {key: row[f"pixel_{key}"] for key in expected} == expected
         assert row.pixel_auc > 0.9
-        monkeypatch.setattr(protocols, "FRAMES_AT_A_TIME", 7)
+        monkeypatch.setattr(frames_module, "FRAMES_AT_A_TIME", 7)
         parts = protocols.frame_level(
             Brightness(), *frames, masks=video.intruder, has_mask=has_mask, **options
         )

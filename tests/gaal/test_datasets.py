@@ -1,9 +1,7 @@
 import csv
 import hashlib
-import http.server
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import keras  # noqa: F401 -- before a test changes KERAS_HOME, which its import reads
@@ -44,33 +42,12 @@ def small_pima(monkeypatch):
 
 
 @pytest.fixture
-def serve(monkeypatch):
-    """Serve files at the published address; returns them, to be filled, and the requests."""
-    files, requests = {}, []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            requests.append(self.path)
-            content = files.get(self.path.rsplit("/", 1)[-1])
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            self.wfile.write(content or b"")
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(
-        datasets, "DATA_URL", f"http://127.0.0.1:{server.server_port}/Data/{{name}}"
-    )
-    yield files, requests
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def served(monkeypatch, tmp_path):
+    """The folder that is the published address, in which files are to be put."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setattr(datasets, "DATA_URL", folder.as_uri() + "/{name}")
+    return folder
 
 
 def write(path, content):
@@ -207,37 +184,36 @@ def test_wrong_cached_file_is_an_error_without_download(small_pima, cached):
 # Download
 
 
-def test_download_is_cached_and_not_repeated(small_pima, serve, cached):
-    files, requests = serve
-    files["Pima"] = small_pima
+def test_download_is_cached_and_not_repeated(small_pima, served, cached):
+    published = write(served / "Pima", small_pima)
     first = load_dataset("Pima")
+    published.unlink()
     second = load_dataset("Pima")
-    assert requests == ["/Data/Pima"]
     assert files_below(cached.parent) == ["Pima"]
     assert first.filename == str(cached)
-    assert "http://127.0.0.1" in first.source
+    assert published.as_uri() in first.source
     np.testing.assert_array_equal(first.data, [[0.5, 0.25], [1, 0], [0.75, 0.125]])
     np.testing.assert_array_equal(first.data, second.data)
     assert first.target.tolist() == [0, 1, 0]
 
 
-def test_download_replaces_a_damaged_cache(small_pima, serve, cached):
-    files, _ = serve
-    files["Pima"] = small_pima
+def test_download_replaces_a_damaged_cache(small_pima, served, cached):
+    write(served / "Pima", small_pima)
     write(cached, small_pima[:-5])
     assert load_dataset("Pima").data.shape == (3, 2)
     assert cached.read_bytes() == small_pima
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "404"), (SMALL[:-5], "hash"), (b"<html></html>", "hash")]
+    ("content", "reason"),
+    [(None, "No such file"), (SMALL[:-5], "hash"), (b"<html></html>", "hash")],
 )
 @pytest.mark.parametrize("old", [None, b"an old file"])
 def test_failed_download_is_named_and_keeps_the_cache(
-    small_pima, serve, cached, content, reason, old
+    small_pima, served, cached, content, reason, old
 ):
-    files, _ = serve
-    files["Pima"] = content
+    if content is not None:
+        write(served / "Pima", content)
     if old is not None:
         write(cached, old)
     with pytest.raises(OSError, match="Could not download the data set Pima") as info:
@@ -249,7 +225,7 @@ def test_failed_download_is_named_and_keeps_the_cache(
         assert cached.read_bytes() == old
 
 
-def test_no_server_is_a_named_error(serve, cached, monkeypatch):
+def test_no_server_is_a_named_error(cached, monkeypatch):
     monkeypatch.setattr(datasets, "DATA_URL", "http://127.0.0.1:9/{name}")
     with pytest.raises(OSError, match=r"onecluster from http://127\.0\.0\.1:9/onecluster"):
         load_dataset("onecluster")

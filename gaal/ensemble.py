@@ -6,9 +6,10 @@ score is the geometric mean of D(x) over members, and over D as it was after som
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
@@ -32,7 +33,7 @@ from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar
 
 FIRST = 64  # update after which D is looked at first: before it D tells its random start
-CALL = 128  # updates a call of a compiled graph, whose arrays are padded to so many
+CALL = 64  # updates a call of a compiled graph, whose arrays are padded to so many
 SCORE_NUMBERS = 2**21  # in the hidden layers that one product makes: what fits into a cache
 NETWORKS = "discriminators.npz"  # in the saved file
 ALIGNED = 16  # rows by which the product counts: a row then scores the same in any company
@@ -134,13 +135,14 @@ class Member:
         self._X = X[order_rng.permutation(n)]
         self._batch_size = min(published.batch_size, n)
         self._steps = published.steps_per_execution
-        self._algorithm = published._algorithm
+        self._algorithm = dataclasses.replace(published._algorithm, stops=False)
         weights_seed = int(weights_rng.integers(2**31))
         self.gan, self.share_as = published._networks(n, n_features, self._batch_size, weights_seed)
         self.noise_shape = (self._algorithm.draws, self._batch_size, n_features)
 
     def open(self, execution: training.Execution, share: bool) -> None:
         """Open the door to the updates."""
+        self._noise = np.zeros((1, execution.batches, *self.noise_shape), np.float32)
         self._door = training.open_door(
             self.gan,
             self._algorithm,
@@ -152,14 +154,60 @@ class Member:
             share_as=self.share_as if share else None,
         )
 
-    def advance(self, done: int, n_updates: int) -> np.ndarray:
-        """Train on from an update by so many; the losses of D and of the generators' mean."""
+    def advance(self, start: int, stop: int) -> np.ndarray:
+        """Train from one update to another; the losses of D and of the generators' mean."""
         n_batches = len(self._X) // self._batch_size
         rows = np.arange(n_batches * self._batch_size, dtype=np.int32).reshape(n_batches, -1)
-        order = rows[(done + np.arange(n_updates)) % n_batches]
-        noise = self.noise_rng.random((n_updates, *self.noise_shape), dtype=np.float32)
-        discriminator, generators, _ = self._door(order[None], noise[None], n_updates)
+        order = rows[np.arange(start, stop) % n_batches]
+        # The same array for every call: to get fresh pages takes as long as to fill them.
+        self.noise_rng.random(dtype=np.float32, out=self._noise[0, : stop - start])
+        discriminator, generators, _ = self._door(order[None], self._noise, stop - start)
         return np.column_stack([discriminator, generators.astype(np.float64).mean(axis=1)])
+
+
+def advance(
+    members: Sequence[Member], start: int, stop: int, n_threads: int, run_all: Callable = map
+) -> list[np.ndarray]:
+    """Train all members from one update to another, none of several threads longer than others.
+
+    A member that is divided between two of them begins in the one as its first and ends in the
+    other as its last (McNaughton's wrap-around rule).
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Open.
+    start, stop : int
+        Updates.
+    n_threads : int
+        No more than there are members.
+    run_all : callable
+        Maps a function over the numbers of threads, all at the same time.
+
+    Returns
+    -------
+    list of ndarray
+        Losses of each, see :meth:`Member.advance`.
+    """
+    n_updates = stop - start
+    share = math.ceil(len(members) * n_updates / n_threads)
+    begun = [threading.Event() for _ in members]
+    losses: list[list[np.ndarray]] = [[] for _ in members]
+
+    def run(thread: int) -> None:
+        low, high = thread * share, (thread + 1) * share
+        for i in range(low // n_updates, min(math.ceil(high / n_updates), len(members))):
+            first = max(0, (i + 1) * n_updates - high)  # before it the next thread trains
+            last = n_updates - max(0, low - i * n_updates)
+            if first:
+                begun[i].wait()
+            try:
+                losses[i].append(members[i].advance(start + first, start + last))
+            finally:
+                begun[i].set()
+
+    list(run_all(run, range(n_threads)))
+    return [np.concatenate(parts) for parts in losses]
 
 
 class _Kept:
@@ -377,17 +425,18 @@ class GAALEnsemble(Detector):
         # A graph's call keeps one core busy; Keras's own steps are not for several threads.
         alone = steps == 1 or tf.distribute.has_strategy()
         opened = False
-        with ThreadPoolExecutor(1 if alone else min(len(members), os.cpu_count() or 1)) as threads:
-            each = map if alone else threads.map
+        n_threads = 1 if alone else min(len(members), os.cpu_count() or 1)
+        with ThreadPoolExecutor(n_threads) as threads:
+            run_all = map if alone else threads.map
             for _ in loop.epochs():
                 if not opened:  # not before: a graph is of what callbacks have made of the models
                     for member in members:
                         member.open(execution, leave_models_alone(callbacks))
                     opened = True
                 for part in loop.calls():
-                    updates = part.stop - part.start
-                    train = functools.partial(Member.advance, done=loop.done, n_updates=updates)
-                    loop.record(np.mean(list(each(train, members)), axis=0))
+                    stop = loop.done + part.stop - part.start
+                    losses = advance(members, loop.done, stop, n_threads, run_all)
+                    loop.record(np.mean(losses, axis=0))
                 for i, member in enumerate(members):
                     for kept, now in zip(self.weights_, member.gan.discriminator_weights()):
                         kept[i, loop.epoch] = now

@@ -12,13 +12,15 @@ from gaal.training import SCORE_BLOCK
 
 
 class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
-    """Write a training of SOGAAL or MOGAAL for TensorBoard.
+    """Write a training of SOGAAL, MOGAAL or GAALEnsemble for TensorBoard.
 
     Every epoch ``epoch_discriminator_loss``, ``epoch_generator_loss``,
     ``epoch_sub_generator{i}_loss`` (MO-GAAL) and, where ``fit`` was given y, ``epoch_auc``; and
     the learning rates of the generators, ``epoch_learning_rate``, and of the discriminator,
     ``epoch_learning_rate_discriminator``, that the next update will have. As often as ``looks``
-    tells the histogram ``scores/d_x`` of D(x), as ``score_samples`` would then give it.
+    tells the histogram ``scores/d_x`` of D(x), as ``score_samples`` would then give it. Of an
+    ensemble, whose epochs go from one look at D to the next, D and the learning rates are the
+    first member's; losses and AUC are those of all.
 
     Parameters
     ----------

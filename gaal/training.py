@@ -61,6 +61,12 @@ def train_discriminator(gan: GAN, train: Step, real: tf.Tensor, fake: tf.Tensor)
     return train(gan.discriminator, tf.concat([real, fake], 0), labels)["loss"]
 
 
+def _train_or_test(active, train: Step, test: Step, *batch) -> dict:
+    if isinstance(active, bool):  # no branch in the graph, which costs XLA copies of all weights
+        return train(*batch) if active else test(*batch)
+    return tf.cond(active, lambda: train(*batch), lambda: test(*batch))
+
+
 @tf.autograph.experimental.do_not_convert  # nothing to convert: tf.cond is in its place
 def so_gaal_update(
     gan: GAN, train: Step, test: Step, X: tf.Tensor, real: tf.Tensor, noise: tf.Tensor, active
@@ -90,11 +96,7 @@ def so_gaal_update(
     z = noise[0]
     discriminator_loss = train_discriminator(gan, train, real, gan.generator(z))
     trick = tf.ones((z.shape[0], 1))
-    logs = tf.cond(
-        active,
-        lambda: train(gan.combine_model, z, trick),
-        lambda: test(gan.combine_model, z, trick),
-    )
+    logs = _train_or_test(active, train, test, gan.combine_model, z, trick)
     return discriminator_loss, tf.reshape(logs["loss"], (1,))
 
 
@@ -200,11 +202,7 @@ def mo_gaal_update(
     targets = quantiles(scores, (np.arange(k, dtype=np.float32) / k).astype(np.float64))
     trick = tf.broadcast_to(targets[:, None, None], (k, batch_size, 1))
     z = tf.broadcast_to(noise[1], (k, batch_size, n_features))
-    logs = tf.cond(
-        active,
-        lambda: train(gan.combine_model, z, trick),
-        lambda: test(gan.combine_model, z, trick),
-    )
+    logs = _train_or_test(active, train, test, gan.combine_model, z, trick)
     return discriminator_loss, tf.convert_to_tensor(logs["sub_generator_loss"])
 
 
@@ -213,13 +211,15 @@ class Algorithm:
     """What tells SO-GAAL and MO-GAAL apart: update, draws of noise, and the stop check.
 
     An update looks at the first ``sample_size`` rows of X, as good as drawn: rows are
-    shuffled. As published at all.
+    shuffled. As published at all. Where nothing ``stops`` the generator, a graph has no branch
+    for it.
     """
 
     update: Update
     draws: int
     checks_stop_after_every_batch: bool
     sample_size: int | None = None
+    stops: bool = True
 
     def active_updates(
         self, stop_epochs: int, batches_per_epoch: int, n_epochs: int, whether_stop: bool
@@ -345,7 +345,7 @@ def fused(
     Returns
     -------
     callable
-        Takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d);
+        Takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d), or more;
         active_updates, after how many of them the generator stops; and whether D(x) is wanted
         this time. Returns D's losses (E * M,), the generators' (E * M, k), and D(x) after each
         epoch, (E, n).
@@ -378,9 +378,10 @@ def fused(
         while epoch < n_epochs:
             batch = tf.constant(0)
             while batch < n_batches:
-                real = tf.gather(X, order[epoch, batch])
+                real, z = tf.gather(X, order[epoch, batch]), noise[epoch, batch]
+                active = i < active_updates if algorithm.stops else True
                 discriminator_loss, generator_loss = algorithm.update(
-                    gan, train_step, test_step, seen, real, noise[epoch, batch], i < active_updates
+                    gan, train_step, test_step, seen, real, z, active
                 )
                 # Keras's losses are of its default type, which may be another than the networks'.
                 discriminator_losses = discriminator_losses.write(
@@ -416,6 +417,8 @@ def fused(
 
 
 def _padded(array: np.ndarray, n_epochs: int, n_batches: int) -> np.ndarray:
+    if array.shape[:2] == (n_epochs, n_batches):
+        return array
     padded = np.zeros((n_epochs, n_batches, *array.shape[2:]), array.dtype)
     padded[: array.shape[0], : array.shape[1]] = array
     return padded

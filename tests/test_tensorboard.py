@@ -21,7 +21,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
 from alocc import ALOCC
-from gaal import MOGAAL, SOGAAL
+from gaal import MOGAAL, SOGAAL, GAALEnsemble
 from gaal.datasets import make_onecluster
 
 DATA = make_onecluster(60, 6, random_state=0)
@@ -67,6 +67,27 @@ def test_losses_and_auc_are_the_epochs_of_history(mogaal):
         steps, values = series(run, f"epoch_{column}")
         assert steps == list(range(6))
         np.testing.assert_allclose(values, epochs[column], rtol=1e-6)
+
+
+def test_an_ensemble_s_epochs_are_its_looks_and_its_scores_the_first_member_s(tmp_path):
+    from gaal.tensorboard import TensorBoard
+
+    detector = GAALEnsemble(2, n_updates=67, n_snapshots=3, random_state=0)
+    callback = TensorBoard(tmp_path, detector, DATA.data)
+    detector.fit(DATA.data, DATA.target, callbacks=[callback])
+    run = events(tmp_path)
+    looks = np.repeat([0, 1, 2], np.diff(detector.updates_, prepend=0))
+    for column, means in detector.history_.groupby(looks).mean().items():
+        steps, values = series(run, f"epoch_{column}")
+        assert steps == [0, 1, 2]
+        np.testing.assert_allclose(values, means, rtol=1e-6)
+    steps, histograms = series(run, "scores/d_x")
+    assert steps == [0, 1, 2]
+    kernel, bias, out, last = (w[0, -1] for w in detector.weights_)
+    rows = detector.scaler_.transform(DATA.data)
+    first = 1 / (1 + np.exp(-(np.maximum(rows @ kernel + bias, 0) @ out + last)))
+    assert histograms[-1][0, 0] == pytest.approx(first.min(), abs=1e-6)
+    assert histograms[-1][-1, 1] == pytest.approx(first.max(), abs=1e-6)
 
 
 def test_learning_rates_follow_their_schedules(mogaal):

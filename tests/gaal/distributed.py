@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gaal import MOGAAL, SOGAAL
+from gaal import MOGAAL, SOGAAL, GAALEnsemble, ensemble
 from gaal.tensorboard import TensorBoard
 from gaal_alocc import distribution
 
@@ -28,16 +28,24 @@ SETTINGS = {"stop_epochs": 2, "batch_size": BATCH, "lr_d": 0.3, "lr_g": 0.3, "ra
 
 def fit(name, door, strategy=None, y=Y, **settings):
     settings = {**SETTINGS, "steps_per_execution": door, "strategy": strategy, **settings}
+    if name == "GAALEnsemble":
+        del settings["stop_epochs"]
+        with mock.patch.object(ensemble, "FIRST", 2):
+            return GAALEnsemble(2, n_updates=6, n_snapshots=3, **settings).fit(X, y)
     detector = SOGAAL(**settings) if name == "SOGAAL" else MOGAAL(k=4, **settings)
     return detector.fit(X, y)
 
 
 def difference(one, other):
     """Largest of the histories, weights and scores."""
+    weights = [
+        fitted.weights_ if isinstance(fitted, GAALEnsemble) else fitted.combine_model_.get_weights()
+        for fitted in (one, other)
+    ]
     pairs = [
         (one.history_, other.history_),
         (one.score_samples(X), other.score_samples(X)),
-        *zip(one.combine_model_.get_weights(), other.combine_model_.get_weights()),
+        *zip(*weights, strict=True),
     ]
     return max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)))) for a, b in pairs)
 
@@ -117,7 +125,7 @@ def own_strategies(devices):
 def mirrored(devices):
     distribution.use_devices(devices)
     result = {}
-    for name in ("SOGAAL", "MOGAAL"):
+    for name in ("GAALEnsemble", "SOGAAL", "MOGAAL"):
         one = fit(name, "auto")
         for door in (1, "auto"):
             with rows_seen() as seen:

@@ -64,13 +64,13 @@ def strategies(request):
     return finish(start(SCRIPT, "strategies", request.param))[0]
 
 
-@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL"])
+@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL", "GAALEnsemble"])
 @pytest.mark.parametrize("door", [1, "auto"])
 def test_logical_devices_give_one_device_s_result(mirrored, name, door):
     assert mirrored[1][f"{name} {door}"] < EQUAL
 
 
-@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL"])
+@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL", "GAALEnsemble"])
 @pytest.mark.parametrize("door", [1, "auto"])
 def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, door):
     devices, result = mirrored

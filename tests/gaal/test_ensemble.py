@@ -1,7 +1,10 @@
 """GAALEnsemble trains as SOGAAL and MOGAAL do, never stops, and scores by the mean of D."""
 
+import itertools
 import pickle
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -63,6 +66,45 @@ def test_a_member_compiled_by_xla_trains_as_the_published_detector_does(monkeypa
     published.set_params(random_state=int(detector.seeds_[0])).fit(X)
     for kept, w in zip(detector.weights_, published.discriminator_.get_weights()):
         np.testing.assert_allclose(kept[0, -1], w, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_threads_share_the_members_updates_evenly_and_in_order(n_threads):
+    here = threading.local()
+
+    class Recording:
+        def __init__(self):
+            self.calls = []
+
+        def advance(self, start, stop):
+            self.calls.append((here.number, start, stop))
+            return np.arange(start, stop)[:, None]
+
+    def run_all(run, numbers):
+        def one(number):
+            here.number = number
+            run(number)
+
+        return threads.map(one, numbers)
+
+    members = [Recording() for _ in range(3)]
+    with ThreadPoolExecutor(n_threads) as threads:
+        losses = ensemble.advance(members, 100, 116, n_threads, run_all)
+    for part in losses:
+        np.testing.assert_array_equal(part[:, 0], np.arange(100, 116))
+    updates = np.zeros(n_threads)
+    for number, start, stop in itertools.chain(*(member.calls for member in members)):
+        updates[number] += stop - start
+    assert updates.tolist() == [48 / n_threads] * n_threads
+
+
+def test_a_member_that_fails_holds_up_no_other_thread():
+    class Failing:
+        def advance(self, start, stop):
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as threads, pytest.raises(KeyboardInterrupt):
+        ensemble.advance([Failing() for _ in range(3)], 0, 16, 2, threads.map)
 
 
 @both

@@ -81,21 +81,18 @@ def mean_log_scorer(weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.
     """
     kernel, bias, out, last = weights
     n_discriminators, n_features, units = kernel.shape
-    stacked = (
-        kernel.transpose(0, 2, 1).reshape(-1, n_features),
-        bias.reshape(-1, 1),
-        out.transpose(0, 2, 1),
-        last,
-    )
+    # The bias is the weight of a column of ones: one pass less over the hidden layers.
+    hidden = np.concatenate([kernel.transpose(0, 2, 1), bias[:, :, None]], axis=2)
+    stacked = (hidden.reshape(-1, n_features + 1), out.transpose(0, 2, 1), last)
     stacked = [tf.constant(w, networks.DTYPE) for w in stacked]
 
     def make() -> programs.Program:
-        rows = tf.TensorSpec((None, n_features), networks.DTYPE)
+        rows = tf.TensorSpec((None, n_features + 1), networks.DTYPE)
         forms = [tf.TensorSpec(w.shape, w.dtype) for w in stacked]
 
         @tf.function(input_signature=[rows, *forms])
-        def score(x, kernel, bias, out, last):
-            hidden = tf.nn.relu(tf.matmul(kernel, x, transpose_b=True) + bias)
+        def score(x, kernel, out, last):
+            hidden = tf.nn.relu(tf.matmul(kernel, x, transpose_b=True))
             hidden = tf.reshape(hidden, (n_discriminators, units, -1))
             logits = tf.squeeze(tf.matmul(out, hidden), 1) + last
             return tf.reduce_mean(tf.cast(tf.math.log_sigmoid(logits), tf.float64), 0)
@@ -110,7 +107,7 @@ def mean_log_scorer(weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.
         scores = np.empty(len(X))
         for i in range(0, len(X), size):
             part = X[i : i + size]
-            aligned = np.pad(part, [(0, -len(part) % ALIGNED), (0, 0)])
+            aligned = np.pad(part, [(0, -len(part) % ALIGNED), (0, 1)], constant_values=1)
             scores[i : i + size] = program([], aligned, *stacked).numpy()[: len(part)]
         return scores
 

@@ -50,6 +50,7 @@ CHOSEN = {
     "weights": "equal",
 }
 MEMBERS = 3
+LEAST_SETS = 3
 SPACINGS = (CHOSEN["spacing"], "last")
 PARTS = {"all": ("train", "y"), "half": ("new", "y_new")}
 # By file: what is varied of the choice, its values as the table and as the figure has them.
@@ -296,12 +297,15 @@ def compared(cells: pd.DataFrame, ours: str = "GAALEnsemble") -> list[str]:
 
 
 def draw(table: pd.DataFrame, column: str, shown: dict, label: str) -> Figure:
-    """Draw the AUC by one choice, the others as chosen: thin the sets, thick their mean."""
+    """Draw the AUC by one choice, the others as chosen: thin the sets, thick their mean.
+
+    What fewer than LEAST_SETS have run with is left out.
+    """
     for name, value in CHOSEN.items():
         if name != column:
             table = table[table[name] == value]
     auc = table.pivot_table(index="name", columns=column, values="auc")
-    auc = auc[[value for value in shown if value in auc]].dropna()
+    auc = auc[[value for value in shown if value in auc]].dropna(axis=1, thresh=LEAST_SETS).dropna()
     figure = Figure(figsize=(4.5, 3), layout="constrained")
     ax = figure.subplots()
     places = np.arange(auc.shape[1])
@@ -310,6 +314,7 @@ def draw(table: pd.DataFrame, column: str, shown: dict, label: str) -> Figure:
     for place, mean in zip(places, auc.mean()):
         ax.annotate(f"{mean:.3f}", (place, mean), (0, 6), textcoords="offset points", ha="center")
     ax.set_xticks(places, [shown[value] for value in auc])
+    ax.margins(x=0.1)
     ax.set(xlabel=label, ylabel="ROC AUC", title=f"mean over {len(auc)} sets, and each")
     return figure
 
@@ -355,7 +360,8 @@ def main(argv: list[str] | None = None) -> int:
         auc = by_set(found).round(3).reset_index()
         print("", split, *compared(found), "", *markdown(list(auc), auc.values.tolist()), sep="\n")
     for name, (column, shown, label) in FIGURES.items():
-        draw(table, column, shown, label).savefig(args.output / f"{name}.png", dpi=120)
+        if len({*shown} & {*table[column]}) > 1:
+            draw(table, column, shown, label).savefig(args.output / f"{name}.png", dpi=120)
     return 0
 
 

@@ -67,6 +67,7 @@ def test_output_holds_everything_of_the_run(path, tmp_path, capsys):
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_stop_epochs_may_be_left_to_the_rule(tmp_path, capsys):
     arguments = ["--path", "WDBC", "--stop_epochs", "auto", "--seed", "0", "--output", tmp_path]
     assert cli.so_gaal([str(argument) for argument in arguments]) == 0

@@ -32,6 +32,7 @@ def early(monkeypatch):
     monkeypatch.setattr(ensemble, "FIRST", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @parametrize_with_checks([GAALEnsemble(**SMALL, contamination=0.1)])
 def test_scikit_learn_s_checks_pass(estimator, check):
@@ -59,6 +60,7 @@ def test_a_member_trains_as_the_published_detector_of_its_seed(detector, steps):
     pd.testing.assert_frame_equal(detector.history_, sum(losses) / 2, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_a_member_compiled_by_xla_trains_as_the_published_detector_does(monkeypatch):
     monkeypatch.setattr(training, "XLA_UPDATES", 1)
     detector = clone(ONE).set_params(n_estimators=1).fit(X)

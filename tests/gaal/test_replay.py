@@ -19,7 +19,7 @@ def outside(differences):
     return [n for n, value in differences.items() if not value <= replay.tolerance(n)]
 
 
-@pytest.mark.parametrize("steps", [1, 4, "auto"])
+@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.slow), "auto"])
 @pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
 def test_recorded_run_replays_within_tolerance(path, steps):
     differences = replay.replay(path, steps)
@@ -34,7 +34,11 @@ def test_all_four_recorded_runs_are_there():
     assert len(TRACES) == 4
 
 
-@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [path if path == SHORT else pytest.param(path, marks=pytest.mark.slow) for path in TRACES],
+    ids=lambda path: path.stem,
+)
 def test_recorded_run_replays_under_xla(path, monkeypatch):
     monkeypatch.setattr(training, "XLA_UPDATES", 1)
     assert outside(replay.replay(path)) == []
@@ -60,7 +64,9 @@ def test_a_wrong_momentum_is_noticed(tmp_path):
     assert "d_final_0" in outside(replay.replay(tmp_path / "trace.npz"))
 
 
-@pytest.mark.parametrize(("n", "d", "k"), [(31, 1, 1), (90, 2, 3), (640, 4, 7)])
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(31, 1, 1), (90, 2, 3), pytest.param(640, 4, 7, marks=pytest.mark.slow)]
+)
 def test_runs_of_any_shape_k_and_length_replay(tmp_path, n, d, k):
     """A run recorded by one door, here, replays by the other."""
     rng = np.random.default_rng(0)

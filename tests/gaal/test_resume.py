@@ -161,6 +161,7 @@ def test_rates_that_a_callback_has_set_are_the_resumed_run_s_too(steps, tmp_path
     assert_same(whole, resumed)
 
 
+@pytest.mark.slow
 def test_stop_epochs_found_once_stay_the_run_s(tmp_path, monkeypatch):
     detector = clone(DETECTORS[0]).set_params(stop_epochs="auto")
     monkeypatch.setattr(SOGAAL, "_find_stop_epochs", lambda *_: 3)

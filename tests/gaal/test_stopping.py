@@ -134,7 +134,11 @@ def test_auto_that_finds_nothing_says_so_and_leaves_the_detector_unfitted(monkey
     assert not hasattr(detector, "stop_epochs_")
 
 
-@pytest.mark.parametrize("make", [SOGAAL, functools.partial(MOGAAL, k=3)], ids=["SO", "MO"])
+@pytest.mark.parametrize(
+    "make",
+    [SOGAAL, pytest.param(functools.partial(MOGAAL, k=3), marks=pytest.mark.slow)],
+    ids=["SO", "MO"],
+)
 def test_auto_then_trains_as_with_the_number_itself(make, tmp_path):
     data, labels = load_dataset("WDBC", return_X_y=True)
     auto = make(stop_epochs="auto", epochs=20, random_state=0).fit(data, labels)

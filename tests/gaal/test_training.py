@@ -62,7 +62,7 @@ def test_both_doors_and_any_length_of_execution_give_the_same_run(index, shuffle
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_xla_gives_the_same_run_as_the_plain_graph(index, monkeypatch):
     X, y = data()
     plain = detectors(steps_per_execution="auto", epochs=7)[index].fit(X, y)
@@ -79,16 +79,29 @@ def check_numerics():
     tf.debugging.disable_check_numerics()
 
 
-@pytest.mark.parametrize("index", [0, 1])
-@pytest.mark.parametrize("xla_updates", [1, 1000])
+@pytest.mark.parametrize(
+    ("steps", "index", "xla_updates"),
+    [
+        ("auto", 0, 1000),
+        *(
+            pytest.param(*run, marks=pytest.mark.slow)
+            for run in [
+                ("auto", 1, 1000),
+                ("auto", 0, 1),
+                ("auto", 1, 1),
+                (1, 0, 1000),
+                (1, 1, 1000),
+            ]
+        ),
+    ],
+)
 def test_a_sound_run_makes_no_number_that_is_not_finite(
-    index, xla_updates, check_numerics, monkeypatch
+    steps, index, xla_updates, check_numerics, monkeypatch
 ):
     monkeypatch.setattr(training, "XLA_UPDATES", xla_updates)  # XLA knows no check
     X, y = data()
-    for steps in (1, "auto"):
-        detector = detectors(steps_per_execution=steps, epochs=4)[index].fit(X, y)
-        assert np.isfinite(detector.score_samples(X)).all()
+    detector = detectors(steps_per_execution=steps, epochs=4)[index].fit(X, y)
+    assert np.isfinite(detector.score_samples(X)).all()
 
 
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**31))
@@ -105,6 +118,7 @@ def test_a_score_that_is_not_a_number_has_no_quantiles():
     assert np.isnan(training.quantiles(scores, np.array([0, 0.5]))).all()
 
 
+@pytest.mark.slow
 def test_xla_scores_more_rows_than_one_block(monkeypatch):
     X, y = data()
     plain = SOGAAL(stop_epochs=1, random_state=0, batch_size=20).fit(X, y)

@@ -234,7 +234,7 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from alocc import ALOCC
     >>> X = np.random.default_rng(0).random((64, 16, 16))
-    >>> detector = ALOCC(epochs=1, batch_size=32, gf_dim=2, df_dim=2, random_state=0)
+    >>> detector = ALOCC(epochs=1, batch_size=8, gf_dim=2, df_dim=2, random_state=0)
     >>> detector.fit(X).score_samples(X).shape
     (64,)
     >>> detector.reconstruct(X).shape

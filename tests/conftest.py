@@ -1,12 +1,28 @@
 """What tests of several folders share."""
 
 import contextlib
+import gc
 import os
+import sys
 
 import pytest
 
+# Programs that tests start.
+collect_ignore = ["alocc/distributed.py", "gaal/distributed.py", "gaal/written_for_pyod.py"]
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+def pytest_collection_finish():
+    """Leave what the imports have made, a million objects, out of every collection of garbage.
+
+    And let tests of one shape share its program, in whatever file they stand.
+    """
+    gc.freeze()
+    programs = sys.modules.get("gaal_alocc.programs")
+    if programs is not None:
+        programs.KEPT = 64
 
 
 @pytest.fixture

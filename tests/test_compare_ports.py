@@ -4,35 +4,20 @@ import importlib
 import importlib.util
 import itertools
 import queue
-import sys
-from pathlib import Path
 
+import compare_ports as script
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from porting import methods, tables, worker
+from porting.departures import DEPARTURES, MO, SO, departed, own_share_update
 
 from gaal import SOGAAL, networks, training
 from gaal.datasets import make_onecluster
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from porting import methods, tables, worker  # noqa: E402
-from porting.departures import DEPARTURES, MO, SO, departed, own_share_update  # noqa: E402
-
 SMALL = {"stop_epochs": 2, "batch_size": 50, "random_state": 0, "steps_per_execution": 1}
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(
-        "scripts_compare_ports", SCRIPTS / "compare_ports.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -332,7 +317,10 @@ def test_the_generator_of_so_gaal_new_never_trains(points):
         ("pyod-anogan", {"epochs": 1, "epochs_query": 2}),
         ("pyod-autoencoder", {"epoch_num": 1, "batch_size": 8}),
         ("pyod-deepsvdd", {"epochs": 1}),
-        ("alocc", {"epochs": 1, "batch_size": 8, "gf_dim": 2, "df_dim": 2}),
+        pytest.param(
+            *("alocc", {"epochs": 1, "batch_size": 8, "gf_dim": 2, "df_dim": 2}),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_images_are_scored_by_every_method(name, settings):
@@ -352,7 +340,8 @@ def test_images_are_scored_by_every_method(name, settings):
 # The script
 
 
-def test_runs_are_measured_kept_and_skipped(script, tmp_path, capsys):
+@pytest.mark.slow
+def test_runs_are_measured_kept_and_skipped(tmp_path, capsys):
     arguments = ["lof", "so-gaal+", "so-gaal+upside_down", "--data", "synthetic"]
     arguments += ["--stop_epochs", "1", "--output", str(tmp_path)]
     assert script.main([*arguments, "--seeds", "1"]) == 0
@@ -375,7 +364,7 @@ def test_runs_are_measured_kept_and_skipped(script, tmp_path, capsys):
     assert not list(tmp_path.glob(".unfinished*"))
 
 
-def test_without_pyod_ours_and_scikit_learns_run(script, monkeypatch, capsys):
+def test_without_pyod_ours_and_scikit_learns_run(monkeypatch, capsys):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util,
@@ -394,7 +383,7 @@ def test_without_pyod_ours_and_scikit_learns_run(script, monkeypatch, capsys):
     assert "left out" in capsys.readouterr().err
 
 
-def test_departures_stand_for_each_of_them_and_each_port(script):
+def test_departures_stand_for_each_of_them_and_each_port():
     names = script.departures()
     assert "so-gaal+shuffle" in names
     assert "mo-gaal+own_share" in names
@@ -412,20 +401,20 @@ def test_departures_stand_for_each_of_them_and_each_port(script):
         (["lof", "--data", "digits"], "none of these methods"),
     ],
 )
-def test_wrong_arguments_are_named(script, capsys, arguments, complaint):
+def test_wrong_arguments_are_named(capsys, arguments, complaint):
     with pytest.raises(SystemExit):
         script.main(arguments)
     assert complaint in capsys.readouterr().err
 
 
-def test_missing_data_are_named(script, tmp_path, capsys):
+def test_missing_data_are_named(tmp_path, capsys):
     output = tmp_path / "out"
     assert script.main(["alocc", "--data", "digits", "--digits", "12", "--output", str(output)])
     assert "digit=12" in capsys.readouterr().err
     assert not output.exists()
 
 
-def test_a_failing_run_is_an_error_that_names_it(script):
+def test_a_failing_run_is_an_error_that_names_it():
     finished = queue.Queue()
     task = {"data": "synthetic", "data_home": None, "digit": None, "stop_epochs": 1}
     script.work({**task, "runs": [("lof", 0), ("nonsense", 1)]}, 1, finished)

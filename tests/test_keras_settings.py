@@ -57,7 +57,8 @@ def expected(case):
     return numbers(clone(detector).fit(X), X)
 
 
-FAST = {("float16", "SOGAAL"), ("mixed", "MOGAAL"), ("channels first", "published")}
+TOLD_BY_FLOAT16 = {("bfloat16", "corrected"), ("bfloat16", "authors")}
+FAST = {("float16", "SOGAAL"), ("mixed", "MOGAAL")}
 
 
 @pytest.mark.filterwarnings("ignore:The training will make")
@@ -66,6 +67,7 @@ FAST = {("float16", "SOGAAL"), ("mixed", "MOGAAL"), ("channels first", "publishe
     [
         pytest.param(*pair, marks=() if pair in FAST else pytest.mark.slow)
         for pair in itertools.product(SETTINGS, CASES)
+        if pair not in TOLD_BY_FLOAT16
     ],
 )
 def test_no_setting_changes_a_number(setting, case, keras_settings, tmp_path):

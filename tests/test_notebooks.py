@@ -1,6 +1,5 @@
 """The notebooks run in a fresh kernel, and are committed with the outputs of such a run."""
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
+import execute_notebooks as script  # noqa: E402
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_BYTES = 500_000
@@ -18,12 +19,6 @@ MOST_BYTES = 500_000
 MACHINE = re.compile(
     r"(?<![\w.:/])/(home|work|tmp|opt|root|usr|var|mnt|Users)/|[A-Z]:\\|\bat 0x[0-9a-f]+|I0000 "
 )
-
-spec = importlib.util.spec_from_file_location(
-    "scripts_execute_notebooks", ROOT / "scripts" / "upkeep" / "execute_notebooks.py"
-)
-script = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(script)
 
 
 def code_cells(notebook):

@@ -33,9 +33,11 @@ def forest_run():
     return run
 
 
-def forest_sweep(path, settings=SETTINGS, seeds=(0, 1), run=None, data=DATA, **options):
+def forest_sweep(
+    path, settings=SETTINGS, seeds=(0, 1), run=None, data=DATA, measures=("mean",), **options
+):
     run = forest_run() if run is None else run
-    return sweep(FOREST, settings, seeds, run, data, path, measures=["mean"], **options)
+    return sweep(FOREST, settings, seeds, run, data, path, measures=measures, **options)
 
 
 def by_run(table):
@@ -352,22 +354,26 @@ class TestTable:
 
 
 class TestProcesses:
-    def test_the_table_does_not_depend_on_jobs(self, tmp_path):
-        one = by_run(forest_sweep(tmp_path / "1.csv", jobs=1))
-        two = by_run(forest_sweep(tmp_path / "2.csv", jobs=2))
-        pd.testing.assert_frame_equal(one.drop(columns="seconds"), two.drop(columns="seconds"))
+    def test_the_table_does_not_depend_on_jobs_and_each_gets_its_share_of_the_cores(
+        self, tmp_path, monkeypatch
+    ):
+        import joblib
 
-    def test_each_process_gets_its_share_of_the_cores(self, tmp_path, monkeypatch):
+        measures = ["mean", "threads"]
         monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
 
         def run(forest, X):
-            return {"mean": int(os.environ["TF_NUM_INTRAOP_THREADS"])}
+            mean = forest.fit(X).score_samples(X).mean()
+            return {"mean": mean, "threads": int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))}
 
-        import joblib
-
-        table = forest_sweep(tmp_path / "sweep.csv", run=run, jobs=2)
-        assert set(table["mean"]) == {max(1, joblib.cpu_count() // 2)}
+        one, two = (
+            by_run(forest_sweep(tmp_path / f"{jobs}.csv", run=run, jobs=jobs, measures=measures))
+            for jobs in (1, 2)
+        )
+        assert set(two["threads"]) == {max(1, joblib.cpu_count() // 2)}
         assert "TF_NUM_INTRAOP_THREADS" not in os.environ
+        own = ["seconds", "threads"]
+        pd.testing.assert_frame_equal(one.drop(columns=own), two.drop(columns=own))
 
     @pytest.mark.slow
     def test_a_dead_worker_costs_no_finished_run(self, tmp_path):

@@ -132,7 +132,7 @@ def test_alocc_shows_scores_and_reconstructions(tmp_path):
     from alocc.tensorboard import TensorBoard
 
     X = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
-    detector = ALOCC(epochs=2, batch_size=10, gf_dim=2, df_dim=2, decay=0.1, random_state=0)
+    detector = ALOCC(epochs=2, batch_size=8, gf_dim=2, df_dim=2, decay=0.1, random_state=0)
     detector.set_params(select_epoch="last")
     detector.fit(X, callbacks=[TensorBoard(tmp_path, detector, X)])
     run = events(tmp_path)
@@ -270,7 +270,7 @@ def test_alocc_shows_what_its_scores_would_be(tmp_path, settings):
 
     X = np.random.default_rng(0).random((20, 16, 16), np.float32)
     detector = ALOCC(
-        2, batch_size=10, gf_dim=1, df_dim=1, select_epoch="last", random_state=0, **settings
+        2, batch_size=8, gf_dim=2, df_dim=2, select_epoch="last", random_state=0, **settings
     )
     detector.fit(X, callbacks=[TensorBoard(tmp_path, detector)])
     for score in ("reconstruction", "d_x", "d_rx"):

@@ -1,21 +1,15 @@
 """The study of the port's departures: each is one, and its runs are made once."""
 
-import importlib
-from pathlib import Path
-
+import alocc_departures
 import pandas as pd
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.fixture
 def study(monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    module = importlib.import_module("alocc_departures")
-    monkeypatch.setattr(module, "DIM", 2)
-    monkeypatch.setattr(module, "TRAIN_SIZE", 128)
-    return module
+    monkeypatch.setattr(alocc_departures, "DIM", 2)
+    monkeypatch.setattr(alocc_departures, "TRAIN_SIZE", 128)
+    return alocc_departures
 
 
 def test_every_departure_differs_from_its_base(study):

@@ -1,14 +1,11 @@
 """The study on MNIST runs, goes on where it stopped, and lays out what it measured."""
 
-import importlib.util
-from pathlib import Path
-
+import alocc_mnist
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "studies" / "alocc_mnist.py"
 TINY_NETWORKS = {"batch_size": 64, "gf_dim": 2, "df_dim": 2}
 TINY = {"epochs": 2, **TINY_NETWORKS}
 
@@ -30,13 +27,11 @@ class Brightness(BaseEstimator):
 
 
 @pytest.fixture
-def study():
-    spec = importlib.util.spec_from_file_location("scripts_alocc_mnist", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.SETTINGS = {name: {"fidelity": name, **TINY} for name in module.SETTINGS}
-    module.TRAIN_SIZE = {"published": None, "corrected": 64}
-    return module
+def study(monkeypatch):
+    settings = {name: {"fidelity": name, **TINY} for name in alocc_mnist.SETTINGS}
+    monkeypatch.setattr(alocc_mnist, "SETTINGS", settings)
+    monkeypatch.setattr(alocc_mnist, "TRAIN_SIZE", {"published": None, "corrected": 64})
+    return alocc_mnist
 
 
 def call(study, output, *arguments):

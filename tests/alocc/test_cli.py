@@ -174,7 +174,7 @@ class TestTrain:
         )
 
     def test_a_folder_without_labels_is_trained_on_whole(self, tmp_path):
-        write_classes(tmp_path, ["images"], 17, (20, 24, 3))
+        write_classes(tmp_path, ["images"], 17, (24, 36))
         output = tmp_path / "run"
         output.mkdir()
         (output / "notes.txt").write_text("mine")
@@ -274,12 +274,12 @@ class TestTrain:
     def test_images_of_0_and_1_are_told_and_white_reads_them(self, tmp_path):
         rng = np.random.default_rng(0)
         for i in range(32):
-            bits = rng.integers(0, 2, (16, 16), dtype=np.uint8)
+            bits = rng.integers(0, 2, (28, 28), dtype=np.uint8)
             write_image(tmp_path / "zeros and ones" / f"{i}.png", bits)
         output = ["--output", tmp_path / "run"]
         command = ["train", "--dataset", tmp_path / "zeros and ones", *TINY, *output]
         assert_fails(command, "none above 1", "white=1", "in the shell --white")
-        np.save(tmp_path / "X.npy", rng.integers(0, 2, (3, 16, 16), dtype=np.uint8))
+        np.save(tmp_path / "X.npy", rng.integers(0, 2, (3, 28, 28), dtype=np.uint8))
         dark = self.split(tmp_path / "zeros and ones", "--white", "255").X_train
         assert (dark.dtype, dark.max()) == (np.float32, np.float32(1 / 255))
         assert run(*command, "--white", 1)[0] == 0

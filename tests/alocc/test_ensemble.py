@@ -5,15 +5,13 @@ import pytest
 from sklearn.base import clone
 
 from alocc import ALOCC, ALOCCEnsemble
-from alocc.datasets import load_digits_28
 
 SMALL = {"batch_size": 32, "gf_dim": 2, "df_dim": 2, "first_epoch": 1, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
 def images():
-    digits = load_digits_28()
-    return digits.data[digits.target == 1][:96]
+    return np.random.default_rng(0).random((96, 16, 16), np.float32)
 
 
 @pytest.fixture(scope="module")

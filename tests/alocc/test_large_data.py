@@ -15,7 +15,7 @@ from alocc import ALOCC, datasets, pixels
 from gaal_alocc import arrays
 
 X = (np.random.default_rng(0).random((40, 16, 16)) * 255).astype(np.uint8)
-SETTINGS = {"epochs": 1, "batch_size": 16, "gf_dim": 2, "df_dim": 2, "random_state": 0}
+SETTINGS = {"epochs": 1, "batch_size": 8, "gf_dim": 2, "df_dim": 2, "random_state": 0}
 
 
 @pytest.fixture(scope="module")

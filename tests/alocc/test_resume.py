@@ -14,9 +14,9 @@ from sklearn.base import clone
 
 from alocc import ALOCC
 
-X = np.random.default_rng(0).random((34, 16, 16), dtype=np.float32)
+X = np.random.default_rng(0).random((18, 16, 16), dtype=np.float32)
 DETECTOR = ALOCC(
-    epochs=4, batch_size=16, gf_dim=2, df_dim=2, select_epoch="last", random_state=0
+    epochs=4, batch_size=8, gf_dim=2, df_dim=2, select_epoch="last", random_state=0
 )  # fmt: skip
 SCRIPT = Path(__file__).parents[2] / "scripts" / "upkeep" / "kill_table.py"
 

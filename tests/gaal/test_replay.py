@@ -65,7 +65,12 @@ def test_a_wrong_momentum_is_noticed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "k"), [(31, 1, 1), (90, 2, 3), pytest.param(640, 4, 7, marks=pytest.mark.slow)]
+    ("n", "d", "k"),
+    [
+        pytest.param(31, 1, 1, marks=pytest.mark.slow),
+        (90, 2, 3),
+        pytest.param(640, 4, 7, marks=pytest.mark.slow),
+    ],
 )
 def test_runs_of_any_shape_k_and_length_replay(tmp_path, n, d, k):
     """A run recorded by one door, here, replays by the other."""

@@ -57,7 +57,11 @@ def assert_same(one, other):
     np.testing.assert_array_equal(one.score_samples(X), other.score_samples(X))
 
 
-@both
+@pytest.mark.parametrize(
+    "detector",
+    [DETECTORS[0], pytest.param(DETECTORS[1], marks=pytest.mark.slow)],
+    ids=["SO", "MO"],
+)
 @pytest.mark.parametrize(("steps", "every"), [(1, 2), ("auto", 3)])
 def test_a_resumed_run_equals_one_without_checkpoints(detector, steps, every, tmp_path):
     detector = clone(detector).set_params(steps_per_execution=steps)
@@ -277,13 +281,6 @@ def killed(algorithm, door, kills):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-@pytest.mark.slow
-def test_a_run_killed_for_good_and_resumed_equals_one_left_in_peace():
-    row = killed("SO-GAAL", "graph", 2)
-    assert row["kills"] == 2
-    assert row["runs"] == row["equal"] >= 1
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_k_larger_than_the_batch_allows_is_refused_by_name():
         training.noise_rows(54, 10)
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("index", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_both_doors_and_any_length_of_execution_give_the_same_run(index, shuffle):
     X, y = data()
@@ -135,7 +135,7 @@ def test_generators_freeze_when_the_published_program_looks(algorithm, updates):
     assert kind.active_updates(2, batches_per_epoch=3, n_epochs=6, whether_stop=False) == 18
 
 
-@pytest.mark.parametrize("steps", [1, 4, "auto"])
+@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.slow), "auto"])
 @pytest.mark.parametrize("index", [0, 1])
 def test_generator_moves_until_the_stop_and_not_after(index, steps):
     X, _ = data()

@@ -466,6 +466,7 @@ CHANGES = {
     "a method": "it = D.layers[-1]; it.call = lambda x, **_: steep(x @ it.kernel + it.bias)",
     "Keras's": "D.layers[-1].activation = keras.ops.sigmoid if {factor} < 5 else keras.ops.tanh",
 }
+FAST_CHANGES = [("a function", "graph"), ("a constraint", "graph"), ("Keras's", "graph")]
 
 
 def run_cell(change, factor):
@@ -475,8 +476,13 @@ def run_cell(change, factor):
     return names["Cell"](stop_epochs=3, batch_size=20, lr_d=0.5, random_state=0)
 
 
-@pytest.mark.parametrize("door", ["graph", pytest.param("train_on_batch", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("change", "door"),
+    [
+        pytest.param(*pair, marks=() if pair in FAST_CHANGES else pytest.mark.slow)
+        for pair in itertools.product(CHANGES, DOORS)
+    ],
+)
 def test_a_cell_that_is_edited_and_run_again_trains_and_scores_by_what_it_says_now(change, door):
     programs.clear()
     steps = DOORS[door]
@@ -535,7 +541,11 @@ ALTERATIONS = {
 
 @pytest.mark.parametrize(
     ("kind", "alteration"),
-    [*itertools.product(["so"], ALTERATIONS), ("alocc", "its activation"), ("alocc", "LoRA")],
+    [
+        *itertools.product(["so"], ALTERATIONS),
+        pytest.param("alocc", "its activation", marks=pytest.mark.slow),
+        pytest.param("alocc", "LoRA", marks=pytest.mark.slow),
+    ],
 )
 def test_a_network_that_is_altered_between_two_scorings_scores_as_it_is(kind, alteration):
     data, score = data_of(kind), ["d_x"] if kind == "alocc" else []

@@ -280,6 +280,7 @@ def test_the_trainings_on_onecluster_are_shared():
     assert [p for p in TARGETS["sub-generators"].pieces(plan) if p["parameters"]["k"] > 1] == mo
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_runs_the_pieces(reproduce, monkeypatch, tmp_path):
     distributed = pytest.importorskip("distributed")
     with_targets(monkeypatch, reproduce, small())
@@ -513,7 +514,7 @@ def test_points_made_to_be_like_the_published_ones_are_said_once(
         assert {c.verdict for c in outcome.comparisons} == {verdicts.STAND_IN}
         assert "make_onecluster(random_state=0)" in outcome.stand_in
     with_targets(monkeypatch, reproduce, TARGETS["post-figure3"])
-    assert reproduce.main(["--offline", "--output", str(tmp_path / "out")]) == 0
+    assert reproduce.main(["--offline", "--jobs", "1", "--output", str(tmp_path / "out")]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith("data: make_onecluster(random_state=0) stands in")
     assert "stands in" not in "".join(rest)

@@ -19,7 +19,7 @@ PARTS = [
     "tests/gaal/test_replay.py",
     "tests/alocc/test_replay.py",
     "tests/test_documentation.py",
-    "tests/test_verdicts.py",
+    "tests/scripts/test_verdicts.py",
 ]
 
 

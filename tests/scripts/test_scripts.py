@@ -8,7 +8,7 @@ import lowest_versions
 import pytest
 import replay
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 @pytest.mark.parametrize("steps", ["1", pytest.param("auto", marks=pytest.mark.slow)])

@@ -18,7 +18,7 @@ from alocc import ALOCC
 from gaal import MOGAAL, SOGAAL
 from gaal_alocc.callbacks import REFUSED, as_list
 
-PAGE = Path(__file__).parents[1] / "docs" / "callbacks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "callbacks.md"
 X = np.random.default_rng(0).random((60, 3), np.float32)
 Y = np.arange(60) < 6
 IMAGES = np.random.default_rng(2).random((12, 16, 16), np.float32)

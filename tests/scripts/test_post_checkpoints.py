@@ -16,7 +16,7 @@ from porting import checkpoints
 from reproduction import post_checkpoints, post_port
 from reproduction.target import Plan, sha256
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 import post_checkpoint
 
 # --- Files such as torch.save writes, without torch ----------------------------------------------

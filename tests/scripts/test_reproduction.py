@@ -29,7 +29,7 @@ from reproduction import (
 from reproduction.target import Outcome, Plan, Target, sha256
 from reproduction.targets import TARGETS
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 QUICK = Plan(full=False, seeds=2)
 
 

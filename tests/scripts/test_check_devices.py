@@ -11,7 +11,7 @@ import pytest
 
 from gaal import training
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TRACES = ROOT / "tests" / "traces"
 CPU = check_devices.Place("CPU:0", "/device:CPU:0")
 

@@ -19,7 +19,7 @@ from alocc import networks as networks_of_alocc
 from gaal import networks as networks_of_gaal
 from gaal_alocc import imports
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROWS = np.random.default_rng(0).random((40, 3)).astype(np.float32)
 IMAGES = np.random.default_rng(0).random((8, 18, 17, 1)).astype(np.float32)
 

@@ -16,7 +16,7 @@ from alocc import ALOCC
 from gaal import MOGAAL, SOGAAL
 from gaal_alocc import preconditions
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(0).random((40, 3))
 IMAGES = np.random.default_rng(0).random((8, 16, 16))
 

@@ -4,15 +4,17 @@ Published files are taken from --data-home or the folder named by GAAL_DATA_HOME
 cache, or downloaded. --quick takes onecluster and MNIST if they can be had in seconds, and else
 what stands in for them: synthetic points, and scikit-learn's digits; --full needs its files.
 Ten seeds each (some targets fewer: the report says how many). Finished targets are kept and
-skipped on the next run; a quick run leaves those of a full one.
+skipped on the next run, and so are single runs of minutes; a quick run leaves those of a full one.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 import os
+import random
 import sys
 import time
 import warnings
@@ -22,20 +24,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.processes import cluster
-from reproduction import report, sources
+from reproduction import checking, longruns, report, sources, stored
 from reproduction.target import Plan, Target
 from reproduction.targets import TARGETS
 
 import gaal_alocc.cli
-from gaal_alocc.startup import importing_tensorflow, starting_tensorflow
+from gaal_alocc.startup import choose_tensorflow, importing_tensorflow, starting_tensorflow
 
+SHOWN = 3  # faults of a target
+LONG = 30.0  # seconds of processor time: a run that is kept by itself
 REPORTS = Path(__file__).resolve().parent.parent / "reports"
 
 
 def run_pieces(
-    name: str, run: Callable[..., dict], pieces: list[dict], threads: int
-) -> tuple[str, list[dict | str]]:
-    """Run pieces one after the other; return the name, and a result or what went wrong of each."""
+    name: str,
+    run: Callable[..., dict],
+    pieces: list[dict],
+    threads: int,
+    folder: Path | None = None,
+) -> tuple[str, list[tuple[dict, float] | str]]:
+    """Run pieces one after the other; in a ``folder`` long runs are kept, and taken from there.
+
+    Returns the name, and of each the result and its seconds of processor time, or what went wrong.
+    """
     with starting_tensorflow(), contextlib.suppress(RuntimeError):  # later pieces find it started
         import tensorflow as tf
 
@@ -43,11 +54,20 @@ def run_pieces(
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     results = []
     for arguments in pieces:
+        start = time.process_time()
+        # A worker elsewhere has no such folder, and keeps nothing.
+        kept = folder and folder.parent.is_dir() and folder / longruns.name(run, arguments, threads)
+        if kept and kept.is_file():
+            results.append(longruns.read(kept))
+            continue
         try:
             with warnings.catch_warnings():
                 # ALOCC is stopped early on purpose, and the report says after how many epochs.
                 warnings.filterwarnings("ignore", "The training will make")
-                results.append(run(**arguments))
+                result = run(**arguments)
+            results.append((result, time.process_time() - start))
+            if kept and results[-1][1] >= LONG:
+                longruns.write(kept, *results[-1])
         except Exception as error:  # raised here, it would end the runs of other targets
             told = ", ".join(f"{name} {value}" for name, value in arguments.items())
             results.append(f"{told}: {type(error).__name__}: {error}")
@@ -64,17 +84,24 @@ def one_after_the_other(target: Target, plan: Plan) -> list[tuple[Callable, list
         return {name: value for name, value in piece.items() if target.long or name != "seed"}
 
     chunks = [list(some) for _, some in itertools.groupby(target.pieces(plan), alike)]
-    return [
-        (some[0].get("run", target.run), [{k: v for k, v in p.items() if k != "run"} for p in some])
-        for some in chunks
-    ]
+    return [work_of(target, some) for some in chunks]
 
 
-def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> dict[str, str]:
+def work_of(target: Target, pieces: list[dict]) -> tuple[Callable, list[dict]]:
+    """Tell what makes some pieces alike: a function, and its arguments for each."""
+    run = pieces[0].get("run", target.run)
+    return run, [{k: v for k, v in piece.items() if k != "run"} for piece in pieces]
+
+
+def run_targets(
+    targets: list[Target], plan: Plan, jobs: int, output: Path, force: bool = False
+) -> dict[str, str]:
     """Run the pieces of all targets, spread over processes, and store each target when it is done.
 
     One queue for all of them: no process waits for the last piece of a target, nor for figures.
     All processes but one begin with long pieces, which in the end would be left to one of them.
+    Long runs are kept in the folder .runs, whether their targets are finished or not, and not made
+    again unless ``force`` is given.
     Returns what went wrong, by the names of the targets that are not stored.
     """
     from joblib import Parallel, delayed
@@ -86,15 +113,22 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
     long = [chunk for target in targets if target.long for chunk in chunks[target.name]]
     queue = [*long[: jobs - 1], *(chunk for some in chunks.values() for chunk in some)]
     queue = {str(chunk): chunk for chunk in queue}
-    work = [delayed(run_pieces)(name, *chunk, plan.threads) for name, chunk in queue.items()]
+    folder = output / ".runs"
+    if force:
+        for run, pieces in queue.values():
+            for piece in pieces:
+                (folder / longruns.name(run, piece, plan.threads)).unlink(missing_ok=True)
+    work = [
+        delayed(run_pieces)(name, *chunk, plan.threads, folder) for name, chunk in queue.items()
+    ]
     finished = {}  # and still to be used
     jobs = min(jobs, len(work) or 1)
-    start, wrong = time.perf_counter(), {}
+    wrong = {}
     with contextlib.closing(Parallel(n_jobs=jobs, return_as="generator_unordered")(work)) as made:
         for target in targets:
             expected = sum(len(pieces) for _, pieces in chunks[target.name])
             print(f"{target.name}: {target.title}, {expected} runs", flush=True)
-            progress = Progbar(expected, unit_name="run") if expected else None
+            progress = Progbar(expected, unit_name="run")
             results = []
             for chunk in map(str, chunks[target.name]):
                 while chunk not in finished:
@@ -106,12 +140,8 @@ def run_targets(targets: list[Target], plan: Plan, jobs: int, output: Path) -> d
             if failed:
                 wrong[target.name] = failed[0]
                 continue
-            outcome = target.show(plan, results)
-            now = time.perf_counter()
-            seeds = {p["seed"] for _, some in chunks[target.name] for p in some if "seed" in p}
-            report.store(target, plan, outcome, sorted(seeds), now - start, output)
+            stored.store(target, plan, target.pieces(plan), results, output)
             report.write(TARGETS.values(), output)
-            start = now
     return wrong
 
 
@@ -158,6 +188,50 @@ def with_data(
     return plan, []
 
 
+def verify(targets: list[Target], args: argparse.Namespace) -> int:
+    """Check the report in a folder, print a line on each target, return the exit status."""
+    faults = checking.verify(targets, args.verify)
+    if not args.names:
+        faults |= checking.verify_pages(targets, args.verify)
+    for name, found in faults.items():
+        states = {None: "no raw numbers kept", True: "NOT AS STATED", False: "as stated"}
+        print(f"{name:22} {states[None if found is None else bool(found)]}")
+        for fault in (found or [])[:SHOWN]:
+            print(f"{'':22} {fault}")
+        if len(found or []) > SHOWN:
+            print(f"{'':22} and {len(found) - SHOWN} more")
+    bad = any(faults.values())
+    if args.again:
+        bad |= not again(targets, args)
+    print("as stated" if not bad else "reproduce: not as stated", flush=True)
+    return int(bad)
+
+
+def again(targets: list[Target], args: argparse.Namespace) -> bool:
+    """Make some runs of a report once more, print what came of each, say whether all are good."""
+    from joblib import Parallel, delayed
+
+    seed = random.SystemRandom().randrange(10**6) if args.draw is None else args.draw
+    find = functools.partial(with_data, data_home=args.data_home, offline=args.offline)
+    drawn, told = checking.draw(targets, args.verify, args.again, seed, find)
+    for line in told:
+        print(f"not drawn from {line}")
+    print(f"{len(drawn)} runs made again, drawn by --draw {seed}", flush=True)
+    work = [
+        delayed(run_pieces)(one.target.name, run, [arguments], one.plan.threads)
+        for one in drawn
+        for run, (arguments,) in [work_of(one.target, [one.piece])]
+    ]
+    all_good = True
+    for one, (_, (made,)) in zip(drawn, Parallel(n_jobs=min(args.jobs, len(work) or 1))(work)):
+        good, line = False, made  # what went wrong
+        if not isinstance(made, str):
+            good, line = checking.compare(one, made[0], args.verify)
+        print(f"{one.target.name:22} {one.named()}: {line}")
+        all_good &= good
+    return all_good
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -189,14 +263,27 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "--output", type=gaal_alocc.cli.path, default=REPORTS, help="folder (default: reports/)"
     )
     parser.add_argument("--list", action="store_true", help="list the targets and stop")
+    check = parser.add_argument_group("checking a report")
+    check.add_argument(
+        "--verify",
+        type=gaal_alocc.cli.path,
+        metavar="FOLDER",
+        help="recompute what a report states from its raw numbers, and run nothing",
+    )
+    check.add_argument(
+        "--again", type=int, default=0, metavar="N", help="make N of its runs again and compare"
+    )
+    check.add_argument("--draw", type=int, metavar="SEED", help="seed by which they are drawn")
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in TARGETS]
     if unknown:
         parser.error(f"no target {', '.join(unknown)}; the targets are {', '.join(TARGETS)}")
-    for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1), ("threads", 1)):
+    for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1), ("threads", 1), ("again", 0)):
         value = getattr(args, name)
         if value < least:
             parser.error(f"--{name.replace('_', '-')} is {value}; expected at least {least}")
+    if (args.again or args.draw is not None) and args.verify is None:
+        parser.error("--again and --draw are of --verify FOLDER, which is not given")
     return args
 
 
@@ -207,32 +294,36 @@ def main(argv: list[str] | None = None) -> int:
         for target in TARGETS.values():
             print(f"{target.name:22} {target.title}\n{'':22} {target.source}")
         return 0
+    choose_tensorflow()
     start = time.perf_counter()
     try:
         plan = Plan(args.full, args.seeds, args.first_seed, args.threads)
         targets = [TARGETS[name] for name in args.names or TARGETS]
-        with importing_tensorflow():
+        if args.verify is not None:
+            return verify(targets, args)
+        # A quick run leaves TensorFlow to its processes, which start the sooner.
+        with importing_tensorflow() if args.full else contextlib.nullcontext():
             plan, told = with_data(plan, targets, args.data_home, args.offline)
         if told:
             print(f"data: {'; '.join(told)}", flush=True)
         args.output.mkdir(parents=True, exist_ok=True)
         wanted = []
         for target in targets:
-            kept = "" if args.force else report.kept(target, plan, args.output)
+            kept = "" if args.force else stored.kept(target, plan, args.output)
             if kept:
                 print(f"{target.name}: {kept}")
             else:
                 wanted.append(target)
         with cluster(args.dask):
-            wrong = run_targets(wanted, plan, args.jobs, args.output)
-        stored = report.write(TARGETS.values(), args.output)
+            wrong = run_targets(wanted, plan, args.jobs, args.output, args.force)
+        results = report.write(TARGETS.values(), args.output)
     except (OSError, ValueError) as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nreproduce: interrupted; what is finished is kept", file=sys.stderr)
         return 130
-    for result in stored:
+    for result in results:
         if result["name"] in {target.name for target in targets} - wrong.keys():
             print(f"  {result['verdict']:20} {result['title']}: {result['summary']}")
     print(f"{args.output / 'index.html'} written in {time.perf_counter() - start:.0f} s")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from reproduction import verdicts
 from reproduction.alocc_digits import AUTHORS, authors_pieces
@@ -19,17 +20,18 @@ from reproduction.alocc_runs import (
     ON_DIGITS,
     PAPER,
     a_run_a_seed,
-    describe,
+    described,
+    images_of,
     load_images,
-    mnist_of,
     of_mnist,
+    on_mnist,
     page_figure,
     reconstructions,
     short_run,
     spread,
     stand_in,
 )
-from reproduction.target import Outcome, Plan, Target
+from reproduction.target import Outcome, Plan, Target, columns, only
 
 PROGRAMS = {"authors": "the authors' program", "port": "the port, as published"}
 DISTORTS = 0.05  # by so much less R(x) correlates with x than for the digit it knows
@@ -44,24 +46,47 @@ def run_figure6(seed: int, mnist: Path | None) -> dict:
     """Train the port on digit 1; keep how near R(x) is to x for each 1, 6 and 7."""
     images = load_images(mnist)
     detector = short_run(mnist, random_state=seed).fit(images.data[images.target == DIGIT])
-    return {"program": "port", "seed": seed, **reconstructions(detector, images)}
+    result = {"program": "port", "images": images_of(mnist), "seed": seed}
+    return result | reconstructions(detector, images)
 
 
-def show_figure6(plan: Plan, results: list[dict]) -> Outcome:
-    """Show R(x) of 1, 6 and 7, and judge whether R distorts what it was not trained on."""
-    from alocc import plots
-
-    runs_of = {p: [r["nearness"] for r in results if r["program"] == p] for p in PROGRAMS}
-    runs = runs_of["authors"]
+def judge_figure6(runs: list[dict]) -> Outcome:
+    """Judge whether R distorts what it was not trained on."""
+    nearness = columns(
+        pd.DataFrame(run["nearness"]).assign(program=run["program"], run=i)
+        for i, run in enumerate(runs)
+    )
+    authors = nearness[nearness["program"] == "authors"].pivot_table(
+        "correlation", "run", "digit", sort=False
+    )
     comparisons = [
         verdicts.at_least(
             f"correlation of x and R(x), of {DIGIT} less that of {digit}",
-            [run.loc[DIGIT, "correlation"] - run.loc[digit, "correlation"] for run in runs],
+            authors[DIGIT] - authors[digit],
             DISTORTS,
             f"{digit} distorted, {DIGIT} not (picture)",
         )
         for digit in FIGURE6_DIGITS[1:]
     ]
+    table = nearness.groupby(["program", "digit"], sort=False)[["error", "correlation"]].agg(spread)
+    table = table.rename(index=PROGRAMS).reset_index()
+    table.columns = ["program", "digit", "mean squared error", "correlation of x and R(x)"]
+    epochs = AUTHORS_EPOCHS if on_mnist(runs) else EPOCHS_ON_DIGITS
+    notes = [
+        "Judged by the correlation of the pixels, mean over the test images of a digit: the"
+        " squared error is larger for a 6 by its ink alone, whatever R draws.",
+        f"The verdict is on the authors' own program, after {epochs} epochs; its R is shown"
+        " as (R(x) + 1) / 2, which is where the grey background comes from. The port's R is that"
+        " after one epoch; its quality swings from epoch to epoch.",
+    ]
+    tables = {"How near R(x) is to x": table}
+    return Outcome(of_mnist(comparisons, runs), tables, notes, stand_in(runs))
+
+
+def draw_figure6(plan: Plan, results: list[dict]) -> dict[str, Figure]:
+    """Draw R(x) of 1, 6 and 7."""
+    from alocc import plots
+
     figures = {}
     titles = {"authors": "Figure 6", "port": "The same by the port, as published"}
     for program, title in titles.items():
@@ -71,37 +96,7 @@ def show_figure6(plan: Plan, results: list[dict]) -> Outcome:
         ax = figures[title].subplots()
         plots.plot_reconstructions(images, None, shown, labels, ax)
         ax.set_title(f"R trained on {DIGIT}, given {DIGIT}, 6 and 7: {PROGRAMS[program]}")
-    columns = {"error": "mean squared error", "correlation": "correlation of x and R(x)"}
-    table = pd.DataFrame(
-        [
-            {
-                "program": PROGRAMS[program],
-                "digit": digit,
-                **{
-                    name: spread(pd.Series([run.loc[digit, column] for run in some]))
-                    for column, name in columns.items()
-                },
-            }
-            for program, some in runs_of.items()
-            for digit in FIGURE6_DIGITS
-        ]
-    )
-    epochs = AUTHORS_EPOCHS if mnist_of(plan) else EPOCHS_ON_DIGITS
-    notes = [
-        "Judged by the correlation of the pixels, mean over the test images of a digit: the"
-        " squared error is larger for a 6 by its ink alone, whatever R draws.",
-        f"The verdict is on the authors' own program, after {epochs} epochs; its R is shown"
-        " as (R(x) + 1) / 2, which is where the grey background comes from. The port's R is that"
-        " after one epoch; its quality swings from epoch to epoch.",
-    ]
-    return Outcome(
-        of_mnist(comparisons, mnist_of(plan)),
-        figures,
-        {"How near R(x) is to x": table},
-        notes,
-        describe(mnist_of(plan)),
-        stand_in(mnist_of(plan)),
-    )
+    return figures
 
 
 TARGET = Target(
@@ -112,5 +107,8 @@ TARGET = Target(
     " epochs of the latter",
     figure6_pieces,
     run_figure6,
-    show_figure6,
+    only("program", "images", "seed", "nearness"),
+    judge_figure6,
+    draw_figure6,
+    described,
 )

@@ -20,7 +20,7 @@ from reproduction.alocc_runs import (
     seeds_of,
     spread,
 )
-from reproduction.target import Outcome, Plan, Target, sha256
+from reproduction.target import Outcome, Plan, Target, only, sha256
 
 PAPER_EER = PUBLISHED["paper_results"]["ucsd_ped2_frame_eer"]
 PATCH, STRIDE = 45, 25  # of the authors' program; the paper has patches of 30 x 30
@@ -70,8 +70,8 @@ def run_frames(seed: int, epochs: int) -> dict:
     }
 
 
-def show_frames(plan: Plan, results: list[dict]) -> Outcome:
-    """Show the scores over time and where in the frame the anomaly lies."""
+def judge_frames(results: list[dict]) -> Outcome:
+    """Judge how the frames with the intruder are told."""
     measures = pd.DataFrame(
         [
             {"score": score, "seed": r["seed"], **measure}
@@ -102,28 +102,31 @@ def show_frames(plan: Plan, results: list[dict]) -> Outcome:
             for score, label in SCORES.items()
         ]
     )
-    video = _video()
-    frames = np.concatenate([video.train_frames, video.test_frames])
     return Outcome(
         comparisons,
-        {"Scores over time": _draw_frames(results[0]), "Anomaly map": _draw_maps(results[0])},
         {"Frames": table},
         [
             "A frame's score is that of its least normal patch. By every score a patch counts by"
             " its mean of epochs, each oriented and standardised by training patches.",
             "A square is told by its reconstruction after the first epoch; D needs the full run.",
         ],
-        [
-            {
-                "name": "blobs",
-                "source": f"alocc.datasets.make_blobs_video(**{VIDEO})",
-                "sha256": sha256(frames),
-            }
-        ],
     )
 
 
-def _draw_frames(result: dict) -> Figure:
+def draw_frames(plan: Plan, results: list[dict]) -> dict[str, Figure]:
+    """Draw the scores over time and where in the frame the anomaly lies."""
+    return {"Scores over time": _draw_scores(results[0]), "Anomaly map": _draw_maps(results[0])}
+
+
+def describe_video(plan: Plan) -> list[dict[str, str]]:
+    """Say how the video is made."""
+    video = _video()
+    frames = np.concatenate([video.train_frames, video.test_frames])
+    source = f"alocc.datasets.make_blobs_video(**{VIDEO})"
+    return [{"name": "blobs", "source": source, "sha256": sha256(frames)}]
+
+
+def _draw_scores(result: dict) -> Figure:
     figure = page_figure(6)
     anomalous = np.flatnonzero(result["is_anomalous"])
     panels = figure.subplots(len(SCORES), sharex=True)
@@ -161,6 +164,9 @@ TARGET = Target(
     f" {QUICK_EPOCHS} epochs and first_epoch={QUICK_EPOCHS // 4}",
     frames_pieces,
     run_frames,
-    show_frames,
+    only("seed", "measures"),
+    judge_frames,
+    draw_frames,
+    describe_video,
     long=True,
 )

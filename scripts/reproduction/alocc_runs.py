@@ -24,7 +24,7 @@ DIGIT = 1  # the target class of the tutorial and of the paper's figure 6
 SCORES = {"reconstruction": "reconstruction", "d_x": "D(x)", "d_rx": "D(R(x))"}
 EARLY_STOP = 2560  # images of a digit, 20 updates: what docs/alocc_mnist.md settles on
 AUTHORS_EPOCHS = 20  # half of the authors': their D's sign flips by chance in either half
-EPOCHS_ON_DIGITS = 12  # of the authors' program
+EPOCHS_ON_DIGITS = 8  # of the authors' program
 FIGURE6_DIGITS = (DIGIT, 6, 7)
 N_SHOWN = 3  # test images of each of them
 RULES = {"best": "best in hindsight", "share": "as many outliers as there are"}  # for F1
@@ -58,8 +58,13 @@ def load_images(mnist: Path | None):
     return datasets.load_digits_28() if mnist is None else datasets.load_mnist(mnist)
 
 
-def describe(mnist: Path | None) -> list[dict[str, str]]:
+def described(plan: Plan) -> list[dict[str, str]]:
     """Name the images, their source and their SHA-256 for the report."""
+    return describe(mnist_of(plan))
+
+
+def describe(mnist: Path | None) -> list[dict[str, str]]:
+    """Name MNIST, or the digits that stand in for it."""
     if mnist is not None:
         return [{"name": "MNIST", "source": "mnist.npz, as Keras has it", "sha256": sha256(mnist)}]
     images = load_images(None)
@@ -67,16 +72,26 @@ def describe(mnist: Path | None) -> list[dict[str, str]]:
     return [{"name": "digits", "source": images.DESCR, "sha256": sha256(pixels)}]
 
 
-def of_mnist(comparisons: list[Comparison], mnist: Path | None) -> list[Comparison]:
+def images_of(mnist: Path | None) -> str:
+    """Name the images of a run."""
+    return "digits" if mnist is None else "MNIST"
+
+
+def on_mnist(runs: list[dict]) -> bool:
+    """Tell whether runs are of MNIST."""
+    return runs[0]["images"] == "MNIST"
+
+
+def of_mnist(comparisons: list[Comparison], runs: list[dict]) -> list[Comparison]:
     """Judge comparisons with what is published of MNIST, which other images cannot be held to."""
-    if mnist is None:
+    if not on_mnist(runs):
         return verdicts.of("digits", verdicts.as_stand_in(comparisons))
     return verdicts.of("MNIST", verdicts.together(comparisons))
 
 
-def stand_in(mnist: Path | None) -> str:
+def stand_in(runs: list[dict]) -> str:
     """Say what stands in for MNIST; nothing where it is at hand."""
-    return "" if mnist is not None else "scikit-learn's digits for MNIST"
+    return "" if on_mnist(runs) else "scikit-learn's digits for MNIST"
 
 
 def because(comparison: Comparison, reason: str) -> Comparison:
@@ -124,7 +139,7 @@ def reconstructions(detector, images) -> dict:
         shown.append(x[:N_SHOWN])
     shown = np.concatenate(shown)
     return {
-        "nearness": pd.DataFrame(nearness).set_index("digit"),
+        "nearness": nearness,
         "shown": [shown, as_bytes(detector.reconstruct(shown))],
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas.api.typing import DataFrameGroupBy
 
 from reproduction import verdicts
 from reproduction.alocc_runs import (
@@ -17,13 +18,15 @@ from reproduction.alocc_runs import (
     as_bytes,
     because,
     describe,
+    images_of,
     load_images,
     of_mnist,
+    on_mnist,
     page_figure,
     spread,
     stand_in,
 )
-from reproduction.target import Outcome, Plan, Target
+from reproduction.target import Outcome, Plan, Target, columns
 from reproduction.verdicts import Comparison
 
 TUTORIAL = PUBLISHED["tutorial"]
@@ -64,6 +67,7 @@ def run_tutorial(seed: int, mnist: Path | None) -> dict:
     noisy = add_noise(clean, detector.noise_sigma, seed)
     return {
         "seed": seed,
+        "images": images_of(mnist),
         "history": detector.history_[["epoch", "g_loss_reconstruction"]],
         "epoch": detector.epoch_,
         "auc": protocols.auc_by_epoch(detector, images.test_data, is_one, epochs),
@@ -73,92 +77,86 @@ def run_tutorial(seed: int, mnist: Path | None) -> dict:
     }
 
 
-def show_tutorial(plan: Plan, results: list[dict]) -> Outcome:
-    """Show the tutorial's curve, its samples and montage, and the AUC after each epoch."""
-    mnist = plan.mnist
+def numbers(result: dict) -> dict:
+    """Take the raw numbers of a run: losses, the epoch chosen, AUC by epoch, the four samples."""
+    losses = result["history"].groupby("epoch")["g_loss_reconstruction"]
+    ends = losses.apply(lambda part: part.tail(LAST_UPDATES).mean())
+    return {
+        "seed": result["seed"],
+        "images": result["images"],
+        "first_loss": result["history"]["g_loss_reconstruction"].iloc[0],
+        "losses": ends[result["auc"]["epoch"]].tolist(),
+        "epoch": result["epoch"],
+        "auc": result["auc"].to_dict("list"),
+        "samples": result["samples"].to_dict("list"),
+    }
+
+
+def judge_tutorial(runs: list[dict]) -> Outcome:
+    """Judge the tutorial's curve and samples, and the AUC after each epoch."""
+    auc = columns({**run["auc"], "seed": run["seed"]} for run in runs)
+    samples = columns(run["samples"] for run in runs)
     compared = [
-        *_compare_losses(results),
-        *_compare_auc(results),
-        *_compare_samples(results),
-        _compare_order(results),
+        *_compare_losses(runs),
+        *_compare_auc(auc),
+        *_compare_samples(samples.groupby("label"), len(runs)),
+        _compare_order([pd.DataFrame(run["samples"]) for run in runs]),
     ]
-    comparisons = [because(c, ONE_RUN) for c in of_mnist(compared, mnist)]
-    if mnist is None:
+    comparisons = [because(c, ONE_RUN) for c in of_mnist(compared, runs)]
+    if not on_mnist(runs):
         # On so few images it falls from 0.98 to 0.5 from one epoch to the next.
-        best = [r["auc"]["reconstruction"].max() for r in results]
+        best = auc.groupby("seed", sort=False)["reconstruction"].max()
         shown = verdicts.stand_in(
             "AUC of reconstruction, best of five epochs", best, 0.7, "0.98 to 1.00"
         )
         comparisons.append(replace(shown, of="digits"))
-    return Outcome(
-        comparisons,
-        {
-            "Reconstruction loss": _draw_losses(results[0]),
-            "AUC after each epoch": _draw_auc(results, beside_reruns=mnist is not None),
-            "The four test samples": _draw_samples(results[0]),
-            "Montage": _draw_montage(results[0]),
-        },
-        {
-            "The four test samples": _samples_table(results),
-            "AUC after each epoch": _auc_table(results),
-        },
-        [
-            "The epoch is chosen as in the tutorial, by the least mean reconstruction loss; it"
-            " says nothing about D, whose AUC swings from epoch to epoch in the published"
-            " program, too.",
-            "The samples' reconstruction loss takes R(x) for the truth and x for the prediction,"
-            " as the tutorial's test does.",
-        ],
-        describe(mnist),
-        stand_in(mnist),
-    )
-
-
-def _end_losses(result: dict) -> np.ndarray:
-    """Average the loss at the end of each epoch looked at."""
-    by_epoch = result["history"].groupby("epoch")["g_loss_reconstruction"]
-    ends = by_epoch.apply(lambda losses: losses.tail(LAST_UPDATES).mean())
-    return ends[result["auc"]["epoch"]].to_numpy()
-
-
-def _compare_losses(results: list[dict]) -> list[Comparison]:
-    first = [r["history"]["g_loss_reconstruction"].iloc[0] for r in results]
-    ends = np.array([_end_losses(r) for r in results])
-    runs = len(results)
-    return [
-        verdicts.one_run("reconstruction loss, first update", first, CURVE_START, 0.1, runs),
-        *(
-            verdicts.one_run(
-                f"reconstruction loss, end of epoch {epoch}", values, CURVE_LEVEL, 0.03, runs
-            )
-            for epoch, values in enumerate(ends.T, start=1)
-        ),
-        verdicts.one_run(
-            "epoch chosen", [r["epoch"] for r in results], TUTORIAL["epoch_chosen"], 0, runs
-        ),
+    tables = {
+        "The four test samples": _samples_table(samples.groupby("label")),
+        "AUC after each epoch": _auc_table(auc),
+    }
+    notes = [
+        "The epoch is chosen as in the tutorial, by the least mean reconstruction loss; it"
+        " says nothing about D, whose AUC swings from epoch to epoch in the published"
+        " program, too.",
+        "The samples' reconstruction loss takes R(x) for the truth and x for the prediction,"
+        " as the tutorial's test does.",
     ]
+    return Outcome(comparisons, tables, notes, stand_in(runs))
 
 
-def _compare_auc(results: list[dict]) -> list[Comparison]:
+def _compare_losses(runs: list[dict]) -> list[Comparison]:
+    compared = {
+        "reconstruction loss, first update": (
+            [run["first_loss"] for run in runs],
+            CURVE_START,
+            0.1,
+        ),
+        **{
+            f"reconstruction loss, end of epoch {epoch}": (losses, CURVE_LEVEL, 0.03)
+            for epoch, losses in enumerate(zip(*(run["losses"] for run in runs)), start=1)
+        },
+        "epoch chosen": ([run["epoch"] for run in runs], TUTORIAL["epoch_chosen"], 0),
+    }
+    return [verdicts.one_run(what, *values, len(runs)) for what, values in compared.items()]
+
+
+def _compare_auc(auc: pd.DataFrame) -> list[Comparison]:
     return [
         verdicts.same_distribution(
-            f"AUC of {label} after each epoch",
-            np.concatenate([r["auc"][score] for r in results]),
-            np.ravel(RERUNS[RERUN_NAMES[score]]),
+            f"AUC of {label} after each epoch", auc[score], np.ravel(RERUNS[RERUN_NAMES[score]])
         )
         for score, label in SCORES.items()
     ]
 
 
-def _compare_samples(results: list[dict]) -> list[Comparison]:
-    runs = pd.concat([r["samples"] for r in results]).groupby("label")
+def _compare_samples(samples: DataFrameGroupBy, runs: int) -> list[Comparison]:
     return [
         verdicts.one_run(
             f"{name}, sample {label}",
-            runs.get_group(label)[column].to_numpy(),
+            samples.get_group(label)[column],
             SAMPLES[label][column],
             tolerance,
-            len(results),
+            runs,
         )
         for column, name, tolerance in (
             ("reconstruction_loss", "reconstruction loss", 0.1),
@@ -168,8 +166,8 @@ def _compare_samples(results: list[dict]) -> list[Comparison]:
     ]
 
 
-def _compare_order(results: list[dict]) -> Comparison:
-    losses = [r["samples"].set_index("label")["reconstruction_loss"] for r in results]
+def _compare_order(samples: list[pd.DataFrame]) -> Comparison:
+    losses = [some.set_index("label")["reconstruction_loss"] for some in samples]
     return verdicts.ordered(
         "the sample of the trained digit has the lowest reconstruction loss",
         [loss.drop(DIGIT).min() for loss in losses],
@@ -177,6 +175,39 @@ def _compare_order(results: list[dict]) -> Comparison:
         str(min(SAMPLES, key=lambda label: SAMPLES[label]["reconstruction_loss"])),
         f"the lowest of the other samples' losses less that of {DIGIT}",
     )
+
+
+def _samples_table(samples: DataFrameGroupBy) -> pd.DataFrame:
+    table = {"digit": list(SAMPLES)}
+    for column, name in {
+        "reconstruction_loss": "reconstruction loss",
+        "discriminator": "D(R(x))",
+    }.items():
+        ours = [spread(samples.get_group(label)[column]) for label in SAMPLES]
+        table[f"{name}, ours"] = ours
+        table[f"{name}, tutorial"] = [f"{sample[column]:.3f}" for sample in SAMPLES.values()]
+    return pd.DataFrame(table)
+
+
+def _auc_table(table: pd.DataFrame) -> pd.DataFrame:
+    epoch = table["epoch"].astype(str) + np.where(table["chosen"], " (chosen)", "")
+    return pd.DataFrame(
+        {
+            "seed": table["seed"],
+            "epoch": epoch,
+            **{label: table[score].map("{:.3f}".format) for score, label in SCORES.items()},
+        }
+    )
+
+
+def draw_tutorial(plan: Plan, results: list[dict]) -> dict[str, Figure]:
+    """Draw the tutorial's curve, its samples and montage, and the AUC after each epoch."""
+    return {
+        "Reconstruction loss": _draw_losses(results[0]),
+        "AUC after each epoch": _draw_auc(results, beside_reruns=on_mnist(results)),
+        "The four test samples": _draw_samples(results[0]),
+        "Montage": _draw_montage(results[0]),
+    }
 
 
 def _draw_losses(result: dict) -> Figure:
@@ -235,39 +266,6 @@ def _draw_montage(result: dict) -> Figure:
     return figure
 
 
-def _samples_table(results: list[dict]) -> pd.DataFrame:
-    runs = pd.concat([r["samples"] for r in results]).groupby("label")
-    columns = {"reconstruction_loss": "reconstruction loss", "discriminator": "D(R(x))"}
-    return pd.DataFrame(
-        {
-            "digit": list(SAMPLES),
-            **{
-                text: [cell(label, column) for label in SAMPLES]
-                for column, name in columns.items()
-                for text, cell in (
-                    (
-                        f"{name}, ours",
-                        lambda label, column: spread(runs.get_group(label)[column]),
-                    ),
-                    (f"{name}, tutorial", lambda label, column: f"{SAMPLES[label][column]:.3f}"),
-                )
-            },
-        }
-    )
-
-
-def _auc_table(results: list[dict]) -> pd.DataFrame:
-    table = pd.concat([r["auc"].assign(seed=r["seed"]) for r in results], ignore_index=True)
-    epoch = table["epoch"].astype(str) + np.where(table["chosen"], " (chosen)", "")
-    return pd.DataFrame(
-        {
-            "seed": table["seed"],
-            "epoch": epoch,
-            **{label: table[score].map("{:.3f}".format) for score, label in SCORES.items()},
-        }
-    )
-
-
 TARGET = Target(
     "alocc-tutorial",
     "ALOCC: the tutorial's reconstruction losses, four test samples and montage",
@@ -276,7 +274,10 @@ TARGET = Target(
     " seed in a quick run, without MNIST of scikit-learn's digits, batches of 32, 25 epochs",
     tutorial_pieces,
     run_tutorial,
-    show_tutorial,
+    numbers,
+    judge_tutorial,
+    draw_tutorial,
+    lambda plan: describe(plan.mnist),
     needs=("mnist",),
     long=True,
 )

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reproduction import verdicts
-from reproduction.gaal_data import describe, home_of
+from reproduction.gaal_data import described, home_of
 from reproduction.gaal_runs import (
     ALGORITHMS,
     COMMON,
@@ -40,8 +40,8 @@ def datasets_pieces(plan: Plan) -> list[dict]:
     ]
 
 
-def show_datasets(plan: Plan, runs: list[dict]) -> Outcome:
-    """Show the AUC of both algorithms on every data set."""
+def judge_datasets(runs: list[dict]) -> Outcome:
+    """Judge the AUC of both algorithms on every data set."""
     frame = pd.DataFrame(runs)
     frame["stop_epochs"] = [parameters["stop_epochs"] for parameters in frame.pop("parameters")]
     groups = frame.groupby(["name", "algorithm", "stop_epochs"], sort=False)
@@ -73,26 +73,30 @@ def show_datasets(plan: Plan, runs: list[dict]) -> Outcome:
             " values of the paper's table",
         ),
     ]
-    figure = Figure(figsize=(7, 0.42 * len(means) + 1.4), layout="constrained")
-    ax = figure.subplots()
-    for shift, (algorithm, colour) in zip((0.15, -0.15), zip(ALGORITHMS, ("tab:red", "tab:blue"))):
-        part = frame[frame["algorithm"] == algorithm]
-        rows = part["name"].map({name: len(means) - i for i, name in enumerate(means.index)})
-        ax.plot(part["end"], rows + shift, "o", color=colour, alpha=0.45, ms=4, label=algorithm)
-        ax.plot(part["best"], rows + shift, "|", color=colour, ms=9)
-    ax.set_yticks(range(len(means), 0, -1), means.index)
-    ax.set(xlabel="AUC: points at the end, strokes at its best; one a seed")
-    ax.grid(axis="x", alpha=0.3)
-    ax.legend(fontsize="small")
-    home = home_of(plan)
     of = means.index[0] if len(means) == 1 else f"{len(means)} published sets"
     return Outcome(
         verdicts.of(of, verdicts.together(compared)),
-        {"AUC with the published parameters": figure},
         {"Mean and standard deviation over seeds": table},
         ["The AUC is of the training data, as published; labels are used for nothing else."],
-        [describe(name, home) for name in means.index],
     )
+
+
+def draw_datasets(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
+    """Draw the AUC of every run, at the end and at its best."""
+    frame = pd.DataFrame(runs)
+    names = list(frame["name"].unique())
+    figure = Figure(figsize=(7, 0.42 * len(names) + 1.4), layout="constrained")
+    ax = figure.subplots()
+    for shift, (algorithm, colour) in zip((0.15, -0.15), zip(ALGORITHMS, ("tab:red", "tab:blue"))):
+        part = frame[frame["algorithm"] == algorithm]
+        rows = part["name"].map({name: len(names) - i for i, name in enumerate(names)})
+        ax.plot(part["end"], rows + shift, "o", color=colour, alpha=0.45, ms=4, label=algorithm)
+        ax.plot(part["best"], rows + shift, "|", color=colour, ms=9)
+    ax.set_yticks(range(len(names), 0, -1), names)
+    ax.set(xlabel="AUC: points at the end, strokes at its best; one a seed")
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(fontsize="small")
+    return {"AUC with the published parameters": figure}
 
 
 TARGET = Target(
@@ -102,5 +106,8 @@ TARGET = Target(
     f"stop_epochs and k as published for each set; {COMMON}",
     datasets_pieces,
     summarise,
-    show_datasets,
+    dict,
+    judge_datasets,
+    draw_datasets,
+    described(datasets_of),
 )

@@ -8,18 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import verdicts
-from reproduction.gaal_data import PLANES, describe, home_of, load
+from reproduction.gaal_data import described, home_of, load
 from reproduction.gaal_runs import (
     ALGORITHMS,
     COMMON,
     detector,
+    few_numbers,
     generate,
     mean_spread,
     plane_noise,
     published_parameters,
     train,
 )
-from reproduction.onecluster import points_of
+from reproduction.onecluster import data_of
+from reproduction.sub_generators import planes
 from reproduction.target import Outcome, Plan, Target
 
 GRID = 80
@@ -50,7 +52,7 @@ def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | 
                 "generated": generate(fitted.generator_, noise),
             }
         )
-    return {"algorithm": algorithm, "name": name, "moments": seen}
+    return {"algorithm": algorithm, "name": name, "seed": seed, "moments": seen}
 
 
 def moments_pieces(plan: Plan) -> list[dict]:
@@ -64,7 +66,7 @@ def moments_pieces(plan: Plan) -> list[dict]:
             "seed": seed,
             "home": home_of(plan),
         }
-        for name in (["onecluster", *PLANES] if plan.full else ["onecluster"])
+        for name in planes(plan)
         for algorithm in ALGORITHMS
         for run, seeds in (({"run": moments}, plan.some_seeds(1)), ({}, plan.all_seeds))
         for seed in seeds
@@ -77,23 +79,56 @@ def coverage(generated: np.ndarray, cells: int = 10) -> float:
     return len(np.unique((inside * cells).astype(int), axis=0)) / cells**2
 
 
-def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
-    """Show what the generators make and how D divides the plane, SO against MO."""
-    home = home_of(plan)
-    figures, rows = {}, []
-    for name in dict.fromkeys(run["name"] for run in runs):
-        data = load(name, home)
-        first = [
-            next(
-                run
-                for run in runs
-                if (run["name"], run["algorithm"]) == (name, algorithm) and "moments" in run
-            )
-            for algorithm in ALGORITHMS
-        ]
+def numbers(run: dict) -> dict:
+    """Take the raw numbers of a training, or the AUC at the moments that are looked at."""
+    if "moments" in run:
+        seen = [{"epoch": moment["epoch"], "auc": moment["auc"]} for moment in run["moments"]]
+        return {**run, "moments": seen}
+    return {**few_numbers(run), "coverage": coverage(run["generated"])}
+
+
+def judge_moments(runs: list[dict]) -> Outcome:
+    """Judge how D divides the plane, SO against MO."""
+    frame = pd.DataFrame([run for run in runs if "moments" not in run])
+    groups = frame.groupby(["name", "algorithm"], sort=False)
+    table = pd.DataFrame(
+        {
+            "AUC at the end": groups["end"].agg(mean_spread),
+            "cells with a potential outlier": groups["coverage"].agg(mean_spread),
+            "seconds": groups["seconds"].median(),
+        }
+    ).reset_index(names=["data", "algorithm"])
+    compared = []
+    for name, part in frame.groupby("name", sort=False):
+        end = part.pivot_table("end", "seed", "algorithm", sort=False)
+        comparison = verdicts.ordered(
+            f"{name}: MO-GAAL divides the plane better",
+            end["MO-GAAL"],
+            end["SO-GAAL"],
+            "several generators keep the whole boundary (section 3.3), one collapses",
+            "AUC at the end, MO-GAAL's less SO-GAAL's",
+        )
+        compared += verdicts.of(data_of(part), [comparison])
+    return Outcome(
+        verdicts.together(compared),
+        {"Mean and standard deviation over seeds": table},
+        [
+            "The pictures are at 5, 15, 33 and 100 % of the training, of the first seed, each of a"
+            " training of its own from the same weights. A potential outlier outside the unit"
+            " square is not drawn."
+        ],
+    )
+
+
+def draw_moments(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
+    """Draw what the generators make and how D divides the plane, SO above MO."""
+    looked = [run for run in runs if "moments" in run]
+    figures = {}
+    for name in dict.fromkeys(run["name"] for run in looked):
+        data = load(name, home_of(plan))
         figure = Figure(figsize=(7, 14 / len(MOMENTS) + 0.4), layout="constrained")
         axes = figure.subplots(2, len(MOMENTS), sharex=True, sharey=True)
-        for line, run in zip(axes, first):
+        for line, run in zip(axes, (run for run in looked if run["name"] == name)):
             for ax, moment in zip(line, run["moments"]):
                 draw_moment(ax, data, moment)
             line[0].set_ylabel(run["algorithm"])
@@ -103,53 +138,7 @@ def show_moments(plan: Plan, runs: list[dict]) -> Outcome:
             fontsize="small",
         )
         figures[f"Division of the plane: {name}"] = figure
-        for run in runs:
-            if run["name"] == name and "moments" not in run:
-                rows.append(
-                    {
-                        "data": name,
-                        "algorithm": run["algorithm"],
-                        "seed": run["seed"],
-                        "end": run["end"],
-                        "coverage": coverage(run["generated"]),
-                        "seconds": run["seconds"],
-                    }
-                )
-    frame = pd.DataFrame(rows)
-    groups = frame.groupby(["data", "algorithm"], sort=False)
-    table = pd.DataFrame(
-        {
-            "AUC at the end": groups["end"].agg(mean_spread),
-            "cells with a potential outlier": groups["coverage"].agg(mean_spread),
-            "seconds": groups["seconds"].median(),
-        }
-    ).reset_index()
-    compared = []
-    for name, part in frame.groupby("data", sort=False):
-        end = part.pivot_table("end", "seed", "algorithm", sort=False)
-        compared += verdicts.of(
-            points_of(plan) if name == "onecluster" else name,
-            [
-                verdicts.ordered(
-                    f"{name}: MO-GAAL divides the plane better",
-                    end["MO-GAAL"],
-                    end["SO-GAAL"],
-                    "several generators keep the whole boundary (section 3.3), one collapses",
-                    "AUC at the end, MO-GAAL's less SO-GAAL's",
-                )
-            ],
-        )
-    return Outcome(
-        verdicts.together(compared),
-        figures,
-        {"Mean and standard deviation over seeds": table},
-        [
-            "The pictures are at 5, 15, 33 and 100 % of the training, of the first seed, each of a"
-            " training of its own from the same weights. A potential outlier outside the unit"
-            " square is not drawn."
-        ],
-        [describe(name, home) for name in frame["data"].unique()],
-    )
+    return figures
 
 
 def draw_moment(ax: Axes, data, moment: dict) -> None:
@@ -173,6 +162,9 @@ TARGET = Target(
     f"stop_epochs 1000 (SO-GAAL) and 1500 (MO-GAAL, k 10); {COMMON}",
     moments_pieces,
     train,
-    show_moments,
+    numbers,
+    judge_moments,
+    draw_moments,
+    described(planes),
     needs=("onecluster",),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from reproduction.target import Plan, sha256
@@ -24,6 +26,11 @@ def describe(name: str, home: str | None) -> dict[str, str]:
     if data.filename is not None:
         return {"name": name, "source": "the published file", "sha256": sha256(data.filename)}
     return {"name": name, "source": " ".join(data.source.split()), "sha256": sha256(data.data)}
+
+
+def described(names: Callable[[Plan], Iterable[str]]) -> Callable[[Plan], list[dict[str, str]]]:
+    """Make the data of a target of these sets."""
+    return lambda plan: [describe(name, home_of(plan)) for name in names(plan)]
 
 
 def home_of(plan: Plan) -> str | None:

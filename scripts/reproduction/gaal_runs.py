@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.gaal_data import load
+from reproduction.target import sha256
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +28,7 @@ COMMON = (
 )
 
 SMOOTHED = 41  # updates of the centred mean that the published bands were taken after
+EVERY = 50  # updates: the curves of onecluster among the raw numbers; all are judged at such
 
 
 def detector(algorithm: str, parameters: dict, seed: int):
@@ -71,6 +73,7 @@ def train(
     return {
         "algorithm": algorithm,
         "name": name,
+        "points": sha256(data.data),
         "seed": seed,
         "parameters": parameters,
         "history": fitted.history_.astype(np.float32),
@@ -82,6 +85,45 @@ def train(
         else None,
         **keep(fitted),
     }
+
+
+def numbers(run: dict, every: int = EVERY) -> dict:
+    """Take the raw numbers of a training: AUC, and the curves at every so many updates.
+
+    Losses are smoothed as the published bands were, and have six digits; of the sub-generators'
+    there is the lowest.
+    """
+    smooth, auc, updates = curves(run), run["history"]["auc"], len(run["history"])
+    of_generators = smooth.filter(regex=r"^sub_generator")
+    kept = smooth.drop(columns=of_generators.columns)
+    if not of_generators.empty:
+        kept["lowest_sub_generator_loss"] = of_generators.min(axis=1)
+    kept = kept.iloc[sorted({*range(0, updates, every), updates - 1})]
+    return {
+        **{key: run[key] for key in ("algorithm", "name", "points", "seed", "parameters")},
+        "seconds": run["seconds"],
+        "updates": updates,
+        "every": every,
+        "stop": float(auc.iloc[run["stop"] - 1]),
+        "end": run["end"],
+        "best": float(auc.max()),
+        "best_at": int(auc.idxmax()),
+        "lowest_at": int(smooth["discriminator_loss"][:1900].idxmin()),
+        "curves": {c: [float(f"{value:.6g}") for value in kept[c]] for c in kept},
+    }
+
+
+def few_numbers(run: dict) -> dict:
+    """Take the raw numbers of a training whose curves are not judged: of each a dozen."""
+    return numbers(run, max(1, len(run["history"]) // 10))
+
+
+def near(run: dict, column: str, update: int, within: int = 0) -> list[float]:
+    """Values of a curve among the raw numbers, at an update or so near to it."""
+    update = min(update, run["updates"] - 1)
+    kept = sorted({*range(0, run["updates"], run["every"]), run["updates"] - 1})
+    values = zip(kept, run["curves"][column], strict=True)
+    return [value for at, value in values if abs(at - update) <= within]
 
 
 def plane_noise(seed: int) -> np.ndarray:
@@ -99,36 +141,14 @@ def generate(generator: keras.Model, noise: np.ndarray) -> np.ndarray:
 
 
 def summarise(**arguments) -> dict:
-    """Train one detector, keep three numbers."""
-    run = train(**arguments)
-    auc = run["history"]["auc"]
-    return {
-        **{key: run[key] for key in ("algorithm", "name", "seed", "parameters", "seconds")},
-        "stop": float(auc.iloc[run["stop"] - 1]),
-        "end": run["end"],
-        "best": float(auc.max()),
-    }
+    """Train one detector, keep its raw numbers alone, of each curve a dozen."""
+    return few_numbers(train(**arguments))
 
 
 def curves(run: dict) -> pd.DataFrame:
     """Smooth the losses of a run as the published bands were; the AUC stays as it is."""
     smooth = run["history"].rolling(SMOOTHED, center=True, min_periods=1).mean()
     return smooth.assign(auc=run["history"]["auc"])
-
-
-def at(runs: list[dict], column: str, update: int) -> list[float]:
-    """Values of a curve at an update, one a run."""
-    return [float(curves(run)[column].iloc[min(update, len(run["history"]) - 1)]) for run in runs]
-
-
-def final_auc(runs: Iterable[dict]) -> list[float]:
-    """AUC after the last epoch, one a run."""
-    return [float(run["history"]["auc"].iloc[-1]) for run in runs]
-
-
-def best_auc(runs: Iterable[dict]) -> list[float]:
-    """Highest AUC on the way, one a run."""
-    return [float(run["history"]["auc"].max()) for run in runs]
 
 
 def draw_runs(runs: list[dict], title: str, ax: Axes, which: int = 0) -> None:
@@ -151,18 +171,17 @@ def wide() -> Figure:
 
 def by_seed(runs: list[dict]) -> pd.DataFrame:
     """Lay out the AUC of every run."""
-    auc = [run["history"]["auc"] for run in runs]
-    return pd.DataFrame(
-        {
-            "seed": [run["seed"] for run in runs],
-            "kernels": [run["parameters"].get("discriminator_init", "published") for run in runs],
-            "AUC at the stop node": [float(a.iloc[run["stop"] - 1]) for a, run in zip(auc, runs)],
-            "AUC at the end": [float(a.iloc[-1]) for a in auc],
-            "best AUC": [float(a.max()) for a in auc],
-            "best at update": [int(a.idxmax()) for a in auc],
-            "seconds": [run["seconds"] for run in runs],
-        }
-    )
+    shown = {
+        "seed": "seed",
+        "kernels": "kernels",
+        "stop": "AUC at the stop node",
+        "end": "AUC at the end",
+        "best": "best AUC",
+        "best_at": "best at update",
+        "seconds": "seconds",
+    }
+    kernels = [run["parameters"].get("discriminator_init", "published") for run in runs]
+    return pd.DataFrame(runs).assign(kernels=kernels)[list(shown)].rename(columns=shown)
 
 
 def mean_spread(values: pd.Series) -> str:

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from reproduction import verdicts
 from reproduction.baselines import BASELINES
@@ -65,26 +66,11 @@ def irrelevant(method: str, share: float, seed: int, stop_epochs: int) -> dict:
     }
 
 
-def show_irrelevant(plan: Plan, runs: list[dict]) -> Outcome:
-    """Show the AUC by the share of irrelevant variables, with other detectors beside."""
+def judge_irrelevant(runs: list[dict]) -> Outcome:
+    """Judge the AUC by the share of irrelevant variables, with other detectors beside."""
     frame = pd.DataFrame(runs)
-    figure = wide()
-    ax = figure.subplots()
-    for method, part in frame.groupby("method", sort=False):
-        ours = method in ALGORITHMS
-        ax.plot(
-            part.groupby("share")["auc"].mean(),
-            marker="o",
-            linewidth=2 if ours else 1,
-            linestyle="-" if ours else "--",
-            label=method,
-        )
-    ax.set(xlabel="share of irrelevant variables", ylabel="AUC, mean over seeds")
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize="small")
-    mean = frame.pivot_table("auc", "share", "method", "mean", sort=False)
-    most = float(mean.index.max())
     auc = frame.pivot_table("auc", ["share", "seed"], "method", sort=False)
+    most = float(frame["share"].max())
     loss = (auc.loc[0.0] - auc.loc[most]).dropna(axis="columns")
     compared = [
         verdicts.ordered(
@@ -97,20 +83,41 @@ def show_irrelevant(plan: Plan, runs: list[dict]) -> Outcome:
         for other in ("LOF", "kNN")
     ]
     table = frame.pivot_table("auc", "share", "method", mean_spread, sort=False).reset_index()
-    X, _ = irrelevant_data(0.0, 0)
     return Outcome(
         verdicts.of("two clusters", verdicts.together(compared)),
-        {"AUC by the share of irrelevant variables": figure},
         {"Mean and standard deviation over seeds": table},
-        data=[
-            {
-                "name": "two clusters with irrelevant variables",
-                "source": "two Gaussian clusters in four variables, 50 uniform outliers of 1000"
-                " rows; uniform variables added. A set a seed; the sum is of seed 0 without them",
-                "sha256": sha256(X),
-            }
-        ],
     )
+
+
+def draw_irrelevant(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
+    """Draw the mean AUC of every method."""
+    figure = wide()
+    ax = figure.subplots()
+    for method, part in pd.DataFrame(runs).groupby("method", sort=False):
+        ours = method in ALGORITHMS
+        ax.plot(
+            part.groupby("share")["auc"].mean(),
+            marker="o",
+            linewidth=2 if ours else 1,
+            linestyle="-" if ours else "--",
+            label=method,
+        )
+    ax.set(xlabel="share of irrelevant variables", ylabel="AUC, mean over seeds")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small")
+    return {"AUC by the share of irrelevant variables": figure}
+
+
+def describe_irrelevant(plan: Plan) -> list[dict[str, str]]:
+    """Say how the data are made."""
+    return [
+        {
+            "name": "two clusters with irrelevant variables",
+            "source": "two Gaussian clusters in four variables, 50 uniform outliers of 1000"
+            " rows; uniform variables added. A set a seed; the sum is of seed 0 without them",
+            "sha256": sha256(irrelevant_data(0.0, 0)[0]),
+        }
+    ]
 
 
 TARGET = Target(
@@ -121,5 +128,8 @@ TARGET = Target(
     f" neighbours; {COMMON}",
     irrelevant_pieces,
     irrelevant,
-    show_irrelevant,
+    dict,
+    judge_irrelevant,
+    draw_irrelevant,
+    describe_irrelevant,
 )

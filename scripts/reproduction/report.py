@@ -1,38 +1,23 @@
-"""What a finished target leaves on disk, and the report made of all that are there.
-
-A target's folder holds ``result.json``, its figures and its tables. The folder appears whole or
-not at all.
-"""
+"""The report made of all finished targets, as Markdown and as a page."""
 
 from __future__ import annotations
 
 import html
-import io
 import json
 import math
-import os
-import platform
-import re
-import shutil
-import tempfile
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 from common.tables import markdown
-from matplotlib.figure import Figure
-from PIL import Image
 
-import gaal_alocc
 from gaal_alocc.files import write_aside
 from reproduction import verdicts
-from reproduction.target import Outcome, Plan, Target
+from reproduction.stored import ENVIRONMENT, RUNS, read, read_runs
+from reproduction.target import Target
 
-DPI = 110
 STABILITY = "stability-{}.json"
 STABLE = "The verdicts over disjoint sets of seeds, and on one and two threads"
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn")
 PROTOCOL = (
     "Every AUC of GAAL is the published protocol's: measured on the training data, its labels used"
     " for nothing else. How a detector does on new data is told by the target of that name alone."
@@ -46,6 +31,11 @@ RULES = (
     " for the published ones are judged only where the published program was run on the same"
     " points."
 )
+CHECKED = (
+    "scripts/reproduce.py --verify FOLDER recomputes every verdict and table from the raw numbers"
+    " beside it, in seconds; with --again N it repeats N runs drawn at random and compares."
+)
+NOT_KEPT = "not kept by this run, of an earlier version: its verdict cannot be recomputed"
 MARKS = {
     verdicts.REPRODUCED: "good",
     verdicts.HOLDS: "good",
@@ -55,132 +45,6 @@ MARKS = {
     verdicts.STAND_IN: "open",
     verdicts.CANNOT: "open",
 }
-
-
-def versions() -> dict[str, str]:
-    """Find the versions that the numbers depend on."""
-    ours = {"gaal-alocc": gaal_alocc.__version__, "Python": platform.python_version()}
-    return ours | {name: metadata.version(name) for name in PACKAGES}
-
-
-def identity(plan: Plan) -> dict:
-    """Tell one plan's results from another's."""
-    return {
-        "full": plan.full,
-        "seeds": plan.seeds,
-        "first seed": plan.first_seed,
-        "threads": plan.threads,
-        "published files": plan.gaal_home is not None,
-        "MNIST": plan.mnist is not None,
-    }
-
-
-def command(target: Target, plan: Plan) -> str:
-    """Write the command that makes this target alone, anywhere."""
-    words = ["python scripts/reproduce.py", target.name, "--full" if plan.full else "--quick"]
-    words += ["--seeds", str(plan.seeds)]
-    if plan.first_seed:
-        words += ["--first-seed", str(plan.first_seed)]
-    if plan.threads != 1:
-        words += ["--threads", str(plan.threads)]
-    words += ["--force"]
-    if plan.full or plan.gaal_home is not None:
-        words += ["--data-home", "DATA"]
-    return " ".join(words)
-
-
-def kept(target: Target, plan: Plan, output: Path) -> str:
-    """Say why this target need not be run: it is finished with this plan, or with a full one.
-
-    With these versions of everything that the numbers depend on; "" if it has to be run.
-    """
-    result = read(output / target.name)
-    if result is None or result["versions"] != versions():
-        return ""
-    if result["plan"]["full"] and not plan.full:
-        return "kept, of --full; --force replaces it"
-    return "kept" if result["plan"] == identity(plan) else ""
-
-
-def read(folder: Path) -> dict | None:
-    """Read a finished target, None where there is none."""
-    try:
-        result = json.loads((folder / "result.json").read_text())
-    except FileNotFoundError:
-        return None
-    if not all("adjusted" in c for c in result["comparisons"]):  # of an earlier version
-        return None
-    return {**result, "summary": summary(result["comparisons"])}
-
-
-def store(
-    target: Target, plan: Plan, outcome: Outcome, seeds: list[int], seconds: float, output: Path
-) -> None:
-    """Write what a target shows into its folder, aside first."""
-    result = {
-        "name": target.name,
-        "title": target.title,
-        "source": target.source,
-        "settings": target.settings,
-        "plan": identity(plan),
-        "verdict": verdicts.overall(outcome.comparisons),
-        "comparisons": [vars(comparison) for comparison in outcome.comparisons],
-        "notes": outcome.notes,
-        "data": outcome.data,
-        "versions": versions(),
-        "seconds": round(seconds, 1),
-        "seeds": seeds,
-        "stand_in": outcome.stand_in,
-        "command": command(target, plan),
-        "figures": [],
-        "tables": [],
-    }
-    aside = Path(tempfile.mkdtemp(dir=output, prefix=f".{target.name}."))
-    try:
-        for title, figure in outcome.figures.items():
-            file = f"{slug(title)}.png"
-            save(figure, aside / file)
-            width, height = (figure.get_size_inches() * DPI).round().astype(int).tolist()
-            result["figures"].append(
-                {"title": title, "file": file, "width": width, "height": height}
-            )
-        for title, table in outcome.tables.items():
-            file = f"{slug(title)}.csv"
-            table.to_csv(aside / file, index=False)
-            result["tables"].append({"title": title, "file": file})
-        # NaN is no JSON: a comparison without a single difference has null there.
-        text = json.dumps(
-            json.loads(
-                json.dumps(result, default=lambda x: x.item()), parse_constant=lambda _: None
-            ),
-            indent=1,
-            ensure_ascii=False,
-        )
-        (aside / "result.json").write_text(text + "\n")
-        aside.chmod(0o755)
-        final = output / target.name
-        if final.exists():
-            old = Path(tempfile.mkdtemp(dir=output, prefix=f".{target.name}.old."))
-            os.replace(final, old / "old")
-            os.replace(aside, final)
-            shutil.rmtree(old)
-        else:
-            os.replace(aside, final)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG in 256 colours, a third of the size."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI, format="png")
-    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    image.save(path, format="png", optimize=True)
-
-
-def slug(title: str) -> str:
-    """Make a file's name of a title."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def summary(comparisons: list[dict]) -> str:
@@ -196,13 +60,26 @@ def summary(comparisons: list[dict]) -> str:
     return f"{count}{shown['what']}: {shown['ours']}{beside}"
 
 
+def collect(targets: Iterable[Target], output: Path) -> list[dict]:
+    """Read the results of all finished targets, with a summary of each and its raw numbers."""
+    results = []
+    for target in targets:
+        folder = output / target.name
+        if (result := read(folder)) is not None:
+            told = {"summary": summary(result["comparisons"]), "raw": read_runs(folder)}
+            results.append({**result, **told})
+    return results
+
+
+def pages(results: list[dict], output: Path) -> dict[str, str]:
+    """Lay all results out, by the names of the files."""
+    return {"index.html": page(results, output), "index.md": text_of(results, output)}
+
+
 def write(targets: Iterable[Target], output: Path) -> list[dict]:
     """Write index.html and index.md of all finished targets, and return their results."""
-    results = [result for target in targets if (result := read(output / target.name)) is not None]
-    for name, text in (
-        ("index.html", page(results, output)),
-        ("index.md", text_of(results, output)),
-    ):
+    results = collect(targets, output)
+    for name, text in pages(results, output).items():
         write_aside(output / name, lambda path, text=text: path.write_text(text))
     return results
 
@@ -241,6 +118,7 @@ def rule_of(comparison: dict) -> str:
     return f"{comparison['rule']}: p {comparison['p']:.2g}, adjusted {comparison['adjusted']:.2g}"
 
 
+KEPT = (RUNS, ENVIRONMENT)
 COMPARED = ["", "of", "ours", "published", "difference", "rule", "verdict"]
 
 
@@ -252,7 +130,11 @@ def facts(result: dict) -> list[tuple[str, str]]:
         ("Plan", "--full" if result["plan"]["full"] else "--quick"),
         ("Seeds", ", ".join(map(str, result["seeds"])) or "none"),
         ("Versions", ", ".join(f"{name} {v}" for name, v in result["versions"].items())),
-        ("Time", f"{result['seconds']:.0f} s more of the run's wall time"),
+        *(
+            [("Time", f"{core_minutes([result])}, with the runs that other targets share")]
+            if result["raw"]
+            else []
+        ),
     ]
 
 
@@ -277,8 +159,15 @@ def counts(results: list[dict]) -> str:
     told = [f"{n} {v if n == 1 else plural.get(v, v)}" for v in order if (n := found.count(v))]
     full = sum(result["plan"]["full"] for result in results)
     plans = {0: "--quick", len(results): "--full"}.get(full, f"--full in {full} of {len(results)}")
-    minutes = sum(result["seconds"] for result in results) / 60
-    return f"{', '.join(told)}; {plans}, {minutes:.0f} minutes in all"
+    return f"{', '.join(told)}; {plans}, {core_minutes(results)}"
+
+
+def core_minutes(results: list[dict]) -> str:
+    """Sum the processor time of runs, one that targets share once."""
+    counted = sum(bool(result["raw"]) for result in results)
+    of = {json.dumps(run["of"]): run["cpu_seconds"] for r in results for run in r["raw"]}
+    targets = "" if counted == len(results) else f" for {counted} of {len(results)} targets"
+    return f"{sum(of.values()) / 60:.1f} minutes of one core{targets}"
 
 
 def stand_ins(results: list[dict]) -> str:
@@ -320,7 +209,7 @@ def text_of(results: list[dict], output: Path) -> str:
     )
     for title, header, rows in stability(results, output):
         lines += ["", f"{title}:", "", *markdown(header, rows)]
-    lines += ["", PROTOCOL, "", RULES]
+    lines += ["", PROTOCOL, "", RULES, "", CHECKED]
     for result in results:
         lines += ["", f'<a id="{result["name"]}"></a>', "", f"## {result['title']}", ""]
         lines += [f"**{result['verdict']}**", ""]
@@ -338,6 +227,8 @@ def text_of(results: list[dict], output: Path) -> str:
             f"- Data: {data['name']}, {data['source']}; SHA-256 `{data['sha256']}`"
             for data in result["data"]
         ]
+        kept = ", ".join(f"[{file}]({result['name']}/{file})" for file in KEPT)
+        lines += [f"- Raw numbers: {kept if result['raw'] else NOT_KEPT}"]
         lines += [f"- Alone: `{result['command']}`"]
     return "\n".join([*lines, ""])
 
@@ -422,10 +313,11 @@ def section(result: dict, output: Path) -> str:
         f" <code>{data['sha256']}</code></dd>"
         for data in result["data"]
     )
+    kept = ", ".join(f'<a href="{name}/{file}">{file}</a>' for file in KEPT)
+    known += f"<dt>Raw numbers</dt><dd>{kept if result['raw'] else NOT_KEPT}</dd>"
     known += f"<dt>Alone</dt><dd><code>{escape(result['command'])}</code></dd>"
-    parts += [
-        f"<details><summary>Settings, data, versions, time</summary><dl>{known}</dl></details>"
-    ]
+    title = "Settings, data, raw numbers, versions"
+    parts += [f"<details><summary>{title}</summary><dl>{known}</dl></details>"]
     return "\n".join(parts)
 
 
@@ -460,6 +352,7 @@ def page(results: list[dict], output: Path) -> str:
 {others}
 <p class="small">{PROTOCOL}</p>
 <p class="small">{RULES}</p>
+<p class="small">{CHECKED}</p>
 {sections}
 </body>
 </html>

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from reproduction import verdicts
-from reproduction.datasets import datasets_pieces
-from reproduction.gaal_data import describe, home_of, load
+from reproduction.datasets import datasets_of, datasets_pieces
+from reproduction.gaal_data import described, load
 from reproduction.gaal_runs import COMMON, SMOOTHED, train
 from reproduction.target import Outcome, Plan, Target
 
 
 def stopping_pieces(plan: Plan) -> list[dict]:
     """Give the data sets and algorithms, trained without stopping."""
-    few = plan.some_seeds(3) if plan.full else plan.all_seeds
+    few = plan.some_seeds(3)  # whose median is judged
     return [piece for piece in datasets_pieces(plan) if piece["seed"] in few]
 
 
@@ -51,61 +50,59 @@ def unstopped(parameters: dict, **arguments) -> dict:
     }
 
 
-def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
-    """Show the losses without stopping, the update found, and stop_epochs beside the published."""
-    cases = list(dict.fromkeys((run["name"], run["algorithm"]) for run in runs))
-    columns = 4 if len(cases) > 4 else 2
-    lines = -(-len(cases) // columns)
-    figure = Figure(figsize=(7, 1.5 * lines + 0.8), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    rows = []
-    for ax, (name, algorithm) in zip(axes, cases):
-        part = [run for run in runs if (run["name"], run["algorithm"]) == (name, algorithm)]
-        loss = pd.Series(part[0]["loss"]).rolling(SMOOTHED, center=True, min_periods=1).mean()
-        ax.plot(loss, color="tab:red", linewidth=1)
-        if not math.isnan(part[0]["update"]):
-            ax.axvline(part[0]["update"], color="0.2", linestyle="--", linewidth=1)
-        ax.set_title(f"{name}, {algorithm}", fontsize="x-small")
-        ax.tick_params(labelsize="x-small")
+def numbers(run: dict) -> dict:
+    """Take the raw numbers of a run: what was suggested, and the loss at a dozen updates."""
+    loss = smoothed(run["loss"])
+    return {
+        **{key: value for key, value in run.items() if key != "loss"},
+        "loss": {str(i): float(f"{loss[i]:.6g}") for i in loss.index[:: max(1, len(loss) // 12)]},
+    }
+
+
+def smoothed(loss: np.ndarray) -> pd.Series:
+    """Smooth a loss as the trend is read from it."""
+    return pd.Series(loss).rolling(SMOOTHED, center=True, min_periods=1).mean()
+
+
+def cases(runs: list[dict]) -> dict[tuple[str, str], list[dict]]:
+    """Sort runs by data set and algorithm."""
+    sorted_out = {}
+    for run in runs:
+        sorted_out.setdefault((run["name"], run["algorithm"]), []).append(run)
+    return sorted_out
+
+
+def judge_stopping(runs: list[dict]) -> Outcome:
+    """Judge stop_epochs by the losses without stopping beside the published."""
+    rows, compared = [], []
+    for (name, algorithm), part in cases(runs).items():
         suggested = [run["suggested"] for run in part]
-        found = [value for value in suggested if not math.isnan(value)]
-        most = 2 * len(found) > len(suggested)
+        found = [value for value in suggested if value is not None]
+        median = float(np.median(found)) if 2 * len(found) > len(suggested) else math.nan
+        published = part[0]["parameters"]["stop_epochs"]
         rows.append(
             {
                 "data": name,
                 "algorithm": algorithm,
-                "suggested (median)": float(np.median(found)) if most else math.nan,
+                "suggested (median)": median,
                 "suggested by seed": ", ".join(
-                    "none" if math.isnan(value) else f"{value:.0f}" for value in suggested
+                    "none" if value is None else f"{value:.0f}" for value in suggested
                 ),
-                "published": part[0]["parameters"]["stop_epochs"],
+                "published": published,
+                "ratio": median / published,
             }
         )
-    for ax in axes[len(cases) :]:
-        ax.remove()
-    figure.suptitle("Generator loss without stopping; dashed: where its fall slows", fontsize=9)
-    table = pd.DataFrame(rows)
-    table["ratio"] = table["suggested (median)"] / table["published"]
-    compared = [
-        replace(
-            verdicts.holds(
-                f"stop_epochs of {row['algorithm']} on {row['data']}",
-                0.5 <= row["ratio"] <= 2,
-                "none: the loss does not rise and fall"
-                if math.isnan(row["ratio"])
-                else f"{row['suggested (median)']:.0f}",
-                str(row["published"]),
-                "the median suggestion between half and twice the published one",
-            ),
-            of=row["data"],
+        comparison = verdicts.holds(
+            f"stop_epochs of {algorithm} on {name}",
+            0.5 <= median / published <= 2,
+            "none: the loss does not rise and fall" if math.isnan(median) else f"{median:.0f}",
+            str(published),
+            "the median suggestion between half and twice the published one",
         )
-        for row in table.to_dict("records")
-    ]
-    home = home_of(plan)
+        compared += verdicts.of(name, [comparison])
     return Outcome(
         compared,
-        {"Generator loss without stopping": figure},
-        {"stop_epochs suggested and published": table},
+        {"stop_epochs suggested and published": pd.DataFrame(rows)},
         [
             "The repository's rule of thumb: train without stopping, read off the update I at"
             " which the fall of the generator loss slows, and stop after I / m epochs, rounded up."
@@ -113,8 +110,26 @@ def show_stopping(plan: Plan, runs: list[dict]) -> Outcome:
             " an epoch has; the repository writes ceil(n / 500), which also counts the rows left"
             " over, on which it never trains."
         ],
-        [describe(name, home) for name in table["data"].unique()],
     )
+
+
+def draw_stopping(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
+    """Draw the losses without stopping, and the update found."""
+    sorted_out = cases(runs)
+    columns = 4 if len(sorted_out) > 4 else 2
+    lines = -(-len(sorted_out) // columns)
+    figure = Figure(figsize=(7, 1.5 * lines + 0.8), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for ax, ((name, algorithm), (first, *_)) in zip(axes, sorted_out.items()):
+        ax.plot(smoothed(first["loss"]), color="tab:red", linewidth=1)
+        if not math.isnan(first["update"]):
+            ax.axvline(first["update"], color="0.2", linestyle="--", linewidth=1)
+        ax.set_title(f"{name}, {algorithm}", fontsize="x-small")
+        ax.tick_params(labelsize="x-small")
+    for ax in axes[len(sorted_out) :]:
+        ax.remove()
+    figure.suptitle("Generator loss without stopping; dashed: where its fall slows", fontsize=9)
+    return {"Generator loss without stopping": figure}
 
 
 TARGET = Target(
@@ -125,5 +140,8 @@ TARGET = Target(
     f" the fall has slowed; {COMMON}",
     stopping_pieces,
     unstopped,
-    show_stopping,
+    numbers,
+    judge_stopping,
+    draw_stopping,
+    described(datasets_of),
 )

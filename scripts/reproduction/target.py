@@ -1,9 +1,11 @@
-"""What a target is: a published figure or table, and how it is run, shown and judged."""
+"""What a target is: a published figure or table, and how it is run, judged and drawn."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,18 +46,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a target shows.
+    """What the raw numbers of a target's runs come to.
 
-    ``figures`` and ``tables`` by their titles, in the order of showing; ``data`` has the name,
-    the source and the SHA-256 of each data set (of the file, or of the bytes of the rebuilt
-    array). ``stand_in`` says what stands in for which published data, if anything does.
+    ``tables`` by their titles, in the order of showing; ``stand_in`` says what stands in for
+    which published data, if anything does.
     """
 
     comparisons: list[Comparison]
-    figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    data: list[dict[str, str]] = field(default_factory=list)
     stand_in: str = ""
 
 
@@ -64,12 +63,17 @@ class Target:
     """One published figure or table.
 
     ``pieces`` names the independent runs as keyword arguments of ``run``, small and picklable;
-    ``run`` makes one of them in a process of its own and returns what ``show`` needs, picklable
-    and no network in it; ``show`` gets the plan and all results, in the order of the pieces.
+    ``run`` makes one of them in a process of its own and returns what is measured and drawn,
+    picklable and no network in it. ``numbers`` takes the raw numbers of a run from that, as JSON
+    holds them: what the run was of, its seed and settings, its curve at some updates, its end.
+    ``judge`` gets those of all runs, in the order of the pieces, and nothing else, so that anybody
+    can judge again from what the report keeps. ``draw`` gets the plan and all that the runs
+    returned, and gives figures by their titles; ``data`` has the name, the source and the SHA-256
+    of each data set (of the file, or of the bytes of the rebuilt array).
     A piece may name another ``run`` for itself. Pieces that differ in their seed only are run one
     after the other by one process, unless they are ``long``, each of minutes, and equal ones of
-    several targets once. ``needs``
-    names the published files that a quick run takes where they can be had: "onecluster", "mnist".
+    several targets once. ``needs`` names the published files that a quick run takes where they
+    can be had: "onecluster", "mnist".
     """
 
     name: str
@@ -78,18 +82,39 @@ class Target:
     settings: str
     pieces: Callable[[Plan], list[dict]]
     run: Callable[..., dict]
-    show: Callable[[Plan, list[dict]], Outcome]
+    numbers: Callable[[dict], dict]
+    judge: Callable[[list[dict]], Outcome]
+    draw: Callable[[Plan, list[dict]], dict[str, Figure]]
+    data: Callable[[Plan], list[dict[str, str]]] = lambda plan: []
     needs: tuple[str, ...] = ()
     long: bool = False
 
 
-def nothing(plan: Plan) -> list[dict]:
-    """Give the pieces of a target that trains nothing."""
-    return []
+def as_json(value):
+    """Turn numbers of NumPy into those that JSON holds, NaN into None: as read from a file."""
+
+    def without_nan(value):
+        if isinstance(value, dict):
+            return {key: without_nan(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [without_nan(inner) for inner in value]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return without_nan(json.loads(json.dumps(value, default=lambda x: x.tolist())))
+
+
+def only(*names: str) -> Callable[[dict], dict]:
+    """Take these of what a run returned as its raw numbers."""
+    return lambda result: {name: result[name] for name in names}
+
+
+def columns(frames: Iterable[dict[str, list]]) -> pd.DataFrame:
+    """Put the columns of several runs one below the other."""
+    return pd.concat(map(pd.DataFrame, frames), ignore_index=True)
 
 
 def never(**_) -> dict:
-    """Stand for the run of a target without pieces, or whose pieces name theirs."""
+    """Stand for the run of a target whose pieces name theirs."""
     raise AssertionError("a target without a run of its own was run")
 
 

@@ -9,46 +9,34 @@ from reproduction import (
     datasets,
     division,
     irrelevant_variables,
-    mo_onecluster,
     new_data,
-    post_figure2,
-    post_figure3,
-    post_figure4,
-    post_figure5,
-    post_figure6,
+    onecluster,
+    post,
     recorded_runs,
-    so_onecluster,
     stop_epochs,
     sub_generators,
 )
 
 GAAL = [
-    module.TARGET
-    for module in (
-        recorded_runs,
-        so_onecluster,
-        mo_onecluster,
-        post_figure2,
-        post_figure3,
-        post_figure4,
-        post_figure5,
-        post_figure6,
-        datasets,
-        new_data,
-        division,
-        stop_epochs,
-        sub_generators,
-        irrelevant_variables,
-    )
+    recorded_runs.TARGET,
+    *onecluster.REPOSITORY_TARGETS,
+    post.LOGARITHMS,
+    post.SCATTER,
+    post.BIASED,
+    post.UNBIASED,
+    onecluster.POST_KERAS,
+    datasets.TARGET,
+    new_data.TARGET,
+    division.TARGET,
+    stop_epochs.TARGET,
+    sub_generators.TARGET,
+    irrelevant_variables.TARGET,
 ]
 ALOCC = [
-    module.TARGET
-    for module in (
-        alocc_tutorial,
-        alocc_figure6,
-        alocc_figure7,
-        alocc_figure8,
-        alocc_frames,
-    )
+    alocc_tutorial.TARGET,
+    alocc_figure6.TARGET,
+    alocc_figure7.TARGET,
+    alocc_figure8.TARGET,
+    alocc_frames.TARGET,
 ]
 TARGETS = {target.name: target for target in [*GAAL, *ALOCC]}

@@ -24,7 +24,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
 from reproduce import parse as parse_reproduce  # noqa: E402
-from reproduction import report  # noqa: E402
+from reproduction import report, stored  # noqa: E402
 from reproduction.targets import TARGETS  # noqa: E402
 
 REPORTS = SCRIPTS.parent / "reports"
@@ -60,7 +60,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
 
 def collect(folder: Path) -> dict[str, str]:
     """Read the verdicts of a set, by target."""
-    found = {name: report.read(folder / name) for name in TARGETS}
+    found = {name: stored.read(folder / name) for name in TARGETS}
     return {name: result["verdict"] for name, result in found.items() if result is not None}
 
 
@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     runs = [(args.seeds * i, 1) for i in range(args.sets)] + [(0, 2)]
     table, status = [], 0
     for first, threads in runs:
-        folder = args.work / report.slug(args.data) / f"seeds-{first}-threads-{threads}"
+        folder = args.work / stored.slug(args.data) / f"seeds-{first}-threads-{threads}"
         command = [sys.executable, SCRIPTS / "reproduce.py", *more, "--seeds", str(args.seeds)]
         command += ["--first-seed", str(first), "--threads", str(threads), "--output", folder]
         print(f"seeds from {first}, threads {threads}", flush=True)
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         table.append({"of": of, "verdicts": collect(folder)})
         args.output.mkdir(parents=True, exist_ok=True)
         write_aside(
-            args.output / report.STABILITY.format(report.slug(args.data)),
+            args.output / report.STABILITY.format(stored.slug(args.data)),
             lambda path: path.write_text(
                 json.dumps({"data": args.data, "sets": table}, indent=1) + "\n"
             ),

@@ -18,14 +18,12 @@ from reproduce import one_after_the_other  # noqa: E402
 from reproduction import (  # noqa: E402
     alocc_digits,
     alocc_figure6,
-    alocc_figure7,
     alocc_figure8,
-    alocc_frames,
     alocc_runs,
     alocc_tutorial,
     verdicts,
 )
-from reproduction.target import Plan, sha256  # noqa: E402
+from reproduction.target import Plan, as_json, sha256  # noqa: E402
 from reproduction.targets import ALOCC  # noqa: E402
 from reproduction.verdicts import (  # noqa: E402
     CANNOT,
@@ -81,11 +79,10 @@ class MeanImage:
         return -error if (score or self.score) == "reconstruction" else np.exp(-error)
 
 
-@pytest.fixture
-def full(tmp_path):
-    """A full plan, with a file that passes for MNIST as long as nobody reads images from it."""
-    (tmp_path / "mnist.npz").write_bytes(b"MNIST")
-    return Plan(full=True, seeds=10, mnist=tmp_path / "mnist.npz")
+def judged(name, results, images="MNIST"):
+    """Judge what runs returned by their raw numbers, as read from a file."""
+    target = TARGETS[name]
+    return target.judge(as_json([target.numbers({"images": images, **r}) for r in results]))
 
 
 def verdict_on(outcome, start):
@@ -95,18 +92,24 @@ def verdict_on(outcome, start):
     return found
 
 
-def check_shown(outcome):
-    """Every comparison says what and why, every figure has titles, every table rows."""
+def check_judged(outcome):
+    """Every comparison says what and why, every table has rows."""
     for comparison in outcome.comparisons:
         assert comparison.what
         assert comparison.ours
         assert comparison.verdict in verdicts.ORDER
         assert comparison.verdict != CANNOT or comparison.reason
-    for figure in outcome.figures.values():
+    assert all(len(table) for table in outcome.tables.values())
+
+
+def check_drawn(name, results):
+    """Every figure has titles, and every data set its checksum."""
+    figures = TARGETS[name].draw(QUICK, [{"images": "MNIST", **result} for result in results])
+    assert figures
+    for figure in figures.values():
         assert any(ax.get_title() for ax in figure.axes)
         assert figure.get_figwidth() <= 7
-    assert all(len(table) for table in outcome.tables.values())
-    for entry in outcome.data:
+    for entry in TARGETS[name].data(QUICK):
         assert len(entry["sha256"]) == 64
 
 
@@ -129,7 +132,7 @@ def test_every_figure_has_its_target_and_few_runs():
         "alocc-frames",
     ]
     assert len(TARGETS["alocc-tutorial"].pieces(QUICK)) == 1
-    assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 6  # two digits, two programs and LOF
+    assert len(TARGETS["alocc-figure8"].pieces(QUICK)) == 3  # a digit, two programs and LOF
     pieces = TARGETS["alocc-figure8"].pieces(Plan(full=True, seeds=10))
     port = [(p["digit"], p["seed"]) for p in pieces if p.get("method") == "corrected"]
     assert port == [(d, s) for d in range(10) for s in (0, 1, 2)]
@@ -149,7 +152,7 @@ def test_the_authors_program_is_run_once_a_digit_for_all_figures(full):
     assert asked["figure7"] == asked["figure8"]
     assert all(piece in asked["figure8"] for piece in asked["figure6"])
     assert [piece["digit"] for piece in asked["figure6"]] == [1]
-    assert [piece["digit"] for piece in asked["figure8"]] == (list(range(10)) if full else [1, 8])
+    assert [piece["digit"] for piece in asked["figure8"]] == (list(range(10)) if full else [1])
     assert {piece["seed"] for piece in asked["figure8"]} == {20}
 
 
@@ -158,7 +161,7 @@ def test_what_figures_share_is_trained_once(full):
     plan = Plan(full, seeds=10)
     targets = [TARGETS[f"alocc-{name}"] for name in ("figure6", "figure7", "figure8")]
     chunks = [str(c) for t in targets for c in one_after_the_other(t, plan)]
-    digits = 10 if full else 2
+    digits = 10 if full else 1
     # the authors', the port corrected and LOF a digit; the port as published for figures 6 and 7
     assert len(set(chunks)) == 3 * digits + 2
     assert len(chunks) == len(set(chunks)) + 1 + digits + 1  # of the authors', and corrected on 1
@@ -178,9 +181,10 @@ def test_a_quick_run_is_small_and_shown(name, monkeypatch):
     target = TARGETS[name]
     stored = pickle.dumps(run(target))
     assert len(stored) < 300_000
-    outcome = target.show(QUICK, pickle.loads(stored))
-    check_shown(outcome)
-    assert outcome.figures
+    results = pickle.loads(stored)
+    outcome = judged(name, results)
+    check_judged(outcome)
+    check_drawn(name, results)
     assert outcome.tables
 
 
@@ -195,9 +199,9 @@ def test_alocc_itself_goes_through(monkeypatch):
         piece.pop("run")(**piece)
         for piece in alocc_digits.authors_pieces(QUICK, (alocc_runs.DIGIT,))
     ]
-    assert list(result["nearness"].index) == [1, 6, 7]
-    assert (result["nearness"]["error"] > 0).all()
-    assert (result["nearness"]["correlation"].abs() < 1).all()
+    assert [near["digit"] for near in result["nearness"]] == [1, 6, 7]
+    assert all(near["error"] > 0 for near in result["nearness"])
+    assert all(abs(near["correlation"]) < 1 for near in result["nearness"])
     assert len(result["by_epoch"]) == len(result["centers"]) == 7
     half = result["table"].query("outlier_share == 0.5 and score == 'd_rx' and threshold == 'best'")
     # Figure 7's scores are those that figure 8 measures.
@@ -205,7 +209,8 @@ def test_alocc_itself_goes_through(monkeypatch):
         roc_auc_score(~result["is_outlier"], result["scores"]["d_rx"]), abs=1e-3
     )
     port = alocc_figure6.run_figure6(seed=1, mnist=None)
-    check_shown(alocc_figure6.show_figure6(QUICK, [result, port]))
+    check_judged(judged("alocc-figure6", [result, port]))
+    check_drawn("alocc-figure6", [result, port])
 
 
 # ---------------------------------------------------------------------------------------
@@ -254,13 +259,13 @@ def sure_of_it(run):
     run["samples"]["discriminator"] = 0.99
 
 
-def test_a_tutorial_as_published_is_reproduced(full):
-    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in range(10)])
-    check_shown(outcome)
+def test_a_tutorial_as_published_is_reproduced():
+    outcome = judged("alocc-tutorial", [tutorial_run(seed) for seed in range(10)])
+    check_judged(outcome)
     assert {c.verdict for c in outcome.comparisons} == {REPRODUCED, HOLDS}
     assert {c.of for c in outcome.comparisons} == {"MNIST"}
     assert verdicts.overall(outcome.comparisons) == REPRODUCED
-    assert outcome.data[0]["sha256"] == sha256(full.mnist)
+    check_drawn("alocc-tutorial", [tutorial_run()])
 
 
 @pytest.mark.parametrize(
@@ -277,18 +282,18 @@ def test_a_tutorial_as_published_is_reproduced(full):
         (samples_swapped, "the sample of the trained digit"),
     ],
 )
-def test_a_bad_tutorial_differs(full, spoil, start):
+def test_a_bad_tutorial_differs(spoil, start):
     runs = [tutorial_run(seed) for seed in range(10)]
     for run in runs:
         spoil(run)
-    outcome = alocc_tutorial.show_tutorial(full, runs)
+    outcome = judged("alocc-tutorial", runs)
     assert verdict_on(outcome, start) <= {DIFFERS, FAILS}
     assert all(c.reason for c in outcome.comparisons if c.verdict == DIFFERS)
     assert verdicts.overall(outcome.comparisons) == DIFFERS
 
 
-def test_three_runs_are_not_held_against_the_tutorials_single_one(full):
-    outcome = alocc_tutorial.show_tutorial(full, [tutorial_run(seed) for seed in range(3)])
+def test_three_runs_are_not_held_against_the_tutorials_single_one():
+    outcome = judged("alocc-tutorial", [tutorial_run(seed) for seed in range(3)])
     assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
     assert verdict_on(outcome, "AUC of reconstruction") == {REPRODUCED}
 
@@ -302,31 +307,33 @@ def test_a_quick_tutorial_takes_mnist_where_it_is_at_hand(tmp_path):
 
 
 def test_the_tutorial_on_other_data_is_not_compared_but_must_work():
-    outcome = alocc_tutorial.show_tutorial(QUICK, [tutorial_run()])
+    outcome = judged("alocc-tutorial", [tutorial_run()], "digits")
     assert verdict_on(outcome, "reconstruction loss") == {STAND_IN}
     assert verdict_on(outcome, "AUC of reconstruction, best") == {STAND_IN}
     run = tutorial_run()
     coin(run)
-    outcome = alocc_tutorial.show_tutorial(QUICK, [run])
+    outcome = judged("alocc-tutorial", [run], "digits")
     assert verdict_on(outcome, "AUC of reconstruction, best") == {DIFFERS}
 
 
 def figure6_run(correlation_of_others, program="authors"):
-    near = {"error": [0.02, 0.1, 0.1], "correlation": [0.9, *[correlation_of_others] * 2]}
+    correlations = {1: 0.9, 6: correlation_of_others, 7: correlation_of_others}
+    near = [{"digit": d, "error": 0.1, "correlation": c} for d, c in correlations.items()]
     shown = [np.zeros((9, 28, 28), np.uint8)] * 2
     return {
         "program": program,
         "seed": 1,
-        "nearness": pd.DataFrame(near, index=[1, 6, 7]),
+        "nearness": near,
         "shown": shown,
     }
 
 
 @pytest.mark.parametrize(("correlation", "verdict"), [(0.5, REPRODUCED), (0.9, DIFFERS)])
-def test_figure6_differs_where_others_are_reconstructed_as_well(full, correlation, verdict):
+def test_figure6_differs_where_others_are_reconstructed_as_well(correlation, verdict):
     runs = [figure6_run(correlation), figure6_run(0.9, "port")]
-    outcome = alocc_figure6.show_figure6(full, runs)
-    check_shown(outcome)
+    outcome = judged("alocc-figure6", runs)
+    check_judged(outcome)
+    check_drawn("alocc-figure6", runs)
     assert {c.verdict for c in outcome.comparisons} == {verdict}
 
 
@@ -347,13 +354,14 @@ def figure7_runs(d_rx):
     [(np.linspace(0.9, 0.1, 20), HOLDS), (np.full(20, 0.5), FAILS)],
     ids=["R sets apart", "D(R(x)) says nothing"],
 )
-def test_figure7_differs_where_r_does_not_set_apart(full, d_rx, verdict):
-    outcome = alocc_figure7.show_figure7(full, figure7_runs(d_rx))
-    check_shown(outcome)
+def test_figure7_differs_where_r_does_not_set_apart(d_rx, verdict):
+    outcome = judged("alocc-figure7", figure7_runs(d_rx))
+    check_judged(outcome)
+    check_drawn("alocc-figure7", figure7_runs(d_rx))
     assert verdict_on(outcome, "inliers and outliers") == {verdict}
     assert bool(outcome.comparisons[0].reason) == (verdict == FAILS)
     assert verdict_on(outcome, "the scores") == {CANNOT}
-    on_digits = alocc_figure7.show_figure7(QUICK, figure7_runs(d_rx))
+    on_digits = judged("alocc-figure7", figure7_runs(d_rx), "digits")
     assert {c.verdict for c in on_digits.comparisons} == {CANNOT, STAND_IN}
 
 
@@ -380,37 +388,41 @@ def figure8_runs(spoiled="", by=0.0):
         for rule in alocc_figure8.RULES
         for share, f1 in zip(OUTLIER_SHARES, alocc_figure8.PAPER_F1[name])
     ]
-    return [{"program": "authors", "table": pd.DataFrame(rows)}]
+    return [{"program": "authors", "digit": 1, "seed": 1, "table": pd.DataFrame(rows)}]
 
 
-def test_figure8_with_the_papers_numbers_is_reproduced(full):
-    outcome = alocc_figure8.show_figure8(full, figure8_runs())
-    check_shown(outcome)
+def test_figure8_with_the_papers_numbers_is_reproduced():
+    outcome = judged("alocc-figure8", figure8_runs())
+    check_judged(outcome)
+    check_drawn(
+        "alocc-figure8",
+        [TARGETS["alocc-figure8"].numbers({"images": "MNIST", **r}) for r in figure8_runs()],
+    )
     assert {c.verdict for c in outcome.comparisons} == {REPRODUCED, HOLDS}
 
 
 @pytest.mark.parametrize("score", ["d_rx", "LOF"])
-def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(full, score):
-    outcome = alocc_figure8.show_figure8(full, figure8_runs(score, 0.05))
+def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(score):
+    outcome = judged("alocc-figure8", figure8_runs(score, 0.05))
     name = alocc_runs.SCORES.get(score, score)
     assert verdict_on(outcome, f"F1 of {name} at") == {DIFFERS}
     (comparison,) = [c for c in outcome.comparisons if c.what.startswith(f"F1 of {name} at")]
     assert comparison.reason
     assert comparison.difference == pytest.approx(-0.05)
-    on_digits = alocc_figure8.show_figure8(QUICK, figure8_runs(score, 0.05))
+    on_digits = judged("alocc-figure8", figure8_runs(score, 0.05), "digits")
     assert {c.verdict for c in on_digits.comparisons} == {STAND_IN}
 
 
-def test_figure8_differs_where_r_does_not_help(full):
-    outcome = alocc_figure8.show_figure8(full, figure8_runs("d_rx", 0.07))
+def test_figure8_differs_where_r_does_not_help():
+    outcome = judged("alocc-figure8", figure8_runs("d_rx", 0.07))
     assert verdict_on(outcome, "F1 of D(R(x)) above") == {FAILS}
 
 
-def test_figure8_cannot_tell_where_r_helps_some_digits_only(full):
+def test_figure8_cannot_tell_where_r_helps_some_digits_only():
     (run,) = figure8_runs("d_rx", 0.048)  # as good as D(x), on average over the shares
     table = run["table"]
     table.loc[table["score"] == "d_rx", "f1"] += 0.01 * (table["target"] % 2 - 0.5)
-    outcome = alocc_figure8.show_figure8(full, [run])
+    outcome = judged("alocc-figure8", [run])
     assert verdict_on(outcome, "F1 of D(R(x)) above") == {UNTOLD}
     assert [c.reason for c in outcome.comparisons if c.verdict == UNTOLD] == [alocc_digits.EQUAL]
 
@@ -434,8 +446,9 @@ def frames_run(scores):
     ("scores", "verdict"), [(-np.arange(20.0), STAND_IN), (np.zeros(20), DIFFERS)]
 )
 def test_frames_are_not_compared_but_the_intruder_must_be_found(scores, verdict):
-    outcome = alocc_frames.show_frames(QUICK, [frames_run(scores)])
-    check_shown(outcome)
+    outcome = judged("alocc-frames", [frames_run(scores)])
+    check_judged(outcome)
+    check_drawn("alocc-frames", [frames_run(scores)])
     assert verdict_on(outcome, "frame AUC") == {verdict}
     assert verdict_on(outcome, "frame EER") == {CANNOT}
 

@@ -114,12 +114,9 @@ def made(auc):
     ]
 
 
-def test_methods_are_ranked_set_by_set_and_the_best_comes_first(monkeypatch):
-    monkeypatch.setattr(
-        new_data, "describe", lambda name, home: {"name": name, "source": "made", "sha256": ""}
-    )
+def test_methods_are_ranked_set_by_set_and_the_best_comes_first():
     auc = dict(zip(METHODS, (0.3, 0.8, 0.2, 0.25, 0.5, 0.7, 0.6, 0.4, 0.1)))
-    outcome = new_data.show_new_data(Plan(full=True, seeds=2), made(auc))
+    outcome = new_data.judge_new_data(made(auc))
     assert {c.verdict for c in outcome.comparisons} == {verdicts.CANNOT}
     assert outcome.comparisons[0].what == "MO-GAAL: mean AUC"
     assert outcome.comparisons[0].ours.startswith("0.805 on the new half, 0.900 on the training")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from porting import checkpoints
-from reproduction import post_checkpoints, post_port
+from reproduction import post, post_checkpoints
 from reproduction.target import Plan, sha256
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -302,9 +302,9 @@ def test_the_published_run_is_known_by_its_checksums_alone(figure, tmp_path, mon
 
 def test_the_published_run_lies_where_it_does_among_ours():
     ends = {"final_auc": 0.5, "D(x) of inliers": 0.4}
-    frame = post_port.pd.DataFrame([{n: v + 0.1 * i for n, v in ends.items()} for i in range(4)])
+    frame = post.pd.DataFrame([{n: v + 0.1 * i for n, v in ends.items()} for i in range(4)])
     published = {"final_auc": 0.65, "checkpoint": {"ends": {"D(x) of inliers": 0.3}}}
-    table = post_port.among(frame, published).set_index("measure")
+    table = post.among(frame, published).set_index("measure")
     assert table.loc["AUC", "ours below it"] == "2 of 4"
     assert table.loc["D(x) of inliers", "ours below it"] == "0 of 4"
     assert table.loc["AUC", "median"] == pytest.approx(0.65)

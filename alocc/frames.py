@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -108,6 +108,66 @@ def pixel_scores(
     return scores
 
 
+def draw_patches(patches: np.ndarray, most: int | None, seed: int) -> np.ndarray:
+    """Draw patches to train on, in their order; all of them where there are no more than that.
+
+    Parameters
+    ----------
+    patches : array of shape (n, ...)
+    most : int or None
+        How many at most; None for all.
+    seed : int
+        Decides which.
+
+    Returns
+    -------
+    ndarray of shape (min(n, most), ...)
+    """
+    if most is None or most >= len(patches):
+        return patches
+    drawn = np.random.default_rng(seed).permutation(len(patches))[:most]
+    return patches[np.sort(drawn)]
+
+
+def scored_frames(
+    fitted: BaseEstimator,
+    frames: np.ndarray,
+    size: int | tuple[int, int] = 30,
+    stride: int | tuple[int, int] = 15,
+    name: str | None = None,
+) -> Iterator[tuple[slice, str, np.ndarray, np.ndarray]]:
+    """Score frames, and their pixels, by their patches: some frames at a time, which fit memory.
+
+    Parameters
+    ----------
+    fitted : fitted estimator
+        ALOCC or another outlier detector of patches.
+    frames : array of shape (n, height, width) or (n, height, width, channels)
+    size, stride : int or (int, int), default=30, 15
+        (height, width) of a patch, and the step from patch to patch.
+    name : str, optional
+        How to call the score of an estimator that has only one.
+
+    Yields
+    ------
+    part : slice
+        Which frames.
+    score : str
+        By which score, as :func:`all_scores` names them; one after the other of each part.
+    scores : ndarray of float, shape (m,)
+        Of the frames: that of the least normal patch.
+    maps : ndarray of float, shape (m, height, width)
+        Of their pixels: the mean of the patches that cover each. Higher is more normal.
+    """
+    for start in range(0, len(frames), FRAMES_AT_A_TIME):
+        part = slice(start, min(start + FRAMES_AT_A_TIME, len(frames)))
+        n = part.stop - start
+        patches, positions = extract_patches(frames[part], size, stride)
+        for score, values in all_scores(fitted, patches, name).items():
+            maps = anomaly_map(values, positions, size, frames.shape[1:3], n)
+            yield part, score, frame_scores(values, positions, n), maps
+
+
 def frame_level(
     estimator: BaseEstimator,
     train_frames: np.ndarray,
@@ -194,21 +254,13 @@ def frame_level(
     train_patches, _ = extract_patches(train_frames, size, stride)
     rows = []
     for seed in seeds:
-        patches = train_patches
-        if max_patches is not None and max_patches < len(patches):
-            drawn = np.random.default_rng(seed).permutation(len(patches))[:max_patches]
-            patches = patches[np.sort(drawn)]
-        fitted = seeded_clone(estimator, seed).fit(patches)
+        fitted = seeded_clone(estimator, seed).fit(draw_patches(train_patches, max_patches, seed))
         frames, pixels = defaultdict(list), defaultdict(list)
-        for start in range(0, n, FRAMES_AT_A_TIME):
-            part = slice(start, min(start + FRAMES_AT_A_TIME, n))
-            n_part, known = part.stop - start, has_mask[part]
-            patches, positions = extract_patches(test_frames[part], size, stride)
-            for score, values in all_scores(fitted, patches, name).items():
-                frames[score].append(frame_scores(values, positions, n_part))
-                if masks is not None and known.any():
-                    maps = anomaly_map(values, positions, size, frame_size, n_part)
-                    pixels[score].append(pixel_scores(maps[known], masks[part][known]))
+        for part, score, values, maps in scored_frames(fitted, test_frames, size, stride, name):
+            known = has_mask[part]
+            frames[score].append(values)
+            if masks is not None and known.any():
+                pixels[score].append(pixel_scores(maps[known], masks[part][known]))
         for score, parts in frames.items():
             row = {"seed": seed, "score": score}
             row |= auc_eer(np.concatenate(parts), is_anomalous)

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
 SCORES = ("reconstruction", "d_x", "d_rx")
-THRESHOLDS = ("best", "share", "train")
+THRESHOLDS = ("share", "best", "train")
 
 
 def all_scores(estimator: BaseEstimator, X: np.ndarray, name: str | None = None) -> dict:
@@ -98,11 +98,11 @@ def choose_threshold(
 
     Parameters
     ----------
-    rule : {"best", "share", "train"}
-        "best": the one with the highest F1 on these very scores and labels. It is how such
-        figures are mostly made, it looks at the answer, and it never falls below
-        :func:`everything_inlier_f1`. "share": as many images are called outliers as there
-        are, which takes their number but not which they are. "train": a quantile of the
+    rule : {"share", "best", "train"}
+        "share": as many images are called outliers as there are, which takes their number but
+        not which they are. The paper's: its LOF falls below what "best" can. "best": the one
+        with the highest F1 on these very scores and labels. It looks at the answer, and it never
+        falls below :func:`everything_inlier_f1`. "train": a quantile of the
         scores of the training images; nothing of the test is looked at.
     scores : array of shape (n,)
         Of the test images, higher for the more normal.
@@ -141,7 +141,7 @@ def choose_threshold(
 def f1_auc(
     scores: dict[str, np.ndarray],
     is_outlier: np.ndarray,
-    threshold: str | Sequence[str] = "best",
+    threshold: str | Sequence[str] = "share",
     train_scores: dict[str, np.ndarray] | None = None,
     train_quantile: float = 0.05,
 ) -> pd.DataFrame:
@@ -152,7 +152,7 @@ def f1_auc(
     scores : dict of str to array of shape (n,)
         Higher for the more normal, as :func:`all_scores` gives them.
     is_outlier : array of bool, shape (n,)
-    threshold : {"best", "share", "train"} or several, default="best"
+    threshold : {"share", "best", "train"} or several, default="share"
     train_scores : dict of str to array, optional
     train_quantile : float in [0, 1], default=0.05
         How F1's threshold is chosen, see :func:`choose_threshold`.

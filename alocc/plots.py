@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from alocc.pixels import to_unit
 from alocc.protocols import everything_inlier_f1
+from gaal_alocc.files import write_aside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +32,7 @@ SCORE_LABELS = {"reconstruction": "reconstruction error", "d_x": "D(x)", "d_rx":
 COLORS = {"reconstruction": "C0", "d_x": "C1", "d_rx": "C2", "LOF": "C3", "DRAE": "C4"}
 _PAPER_COLORS = {"D(R(X))": "C2", "D(X)": "C1", "LOF": "C3", "DRAE": "C4"}
 _BORDER = 1.0  # white, between images
+_OVERLAY = 0.55  # how much of a map hides its frame
 
 
 def _axes(ax: Axes | None, figsize: tuple[float, float] = (6.4, 4.4)) -> Axes:
@@ -409,10 +412,70 @@ def plot_anomaly_map(
     ax = _axes(ax)
     ax.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
     image = ax.imshow(
-        np.ma.masked_invalid(anomaly), cmap="inferno", alpha=0.55, vmin=vmin, vmax=vmax
+        np.ma.masked_invalid(anomaly), cmap="inferno", alpha=_OVERLAY, vmin=vmin, vmax=vmax
     )
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
     bar.set_label("anomaly")
     bar.solids.set(alpha=1)
     ax.set(title="Anomaly map over the frame", xlabel="x [pixels]", ylabel="y [pixels]")
     return ax
+
+
+def film_anomaly_maps(
+    frames: np.ndarray,
+    maps: np.ndarray,
+    file: str | Path | IO[bytes],
+    vmin: float | None = None,
+    vmax: float | None = None,
+    fps: float = 10,
+) -> None:
+    """Write a film of anomaly maps over their frames, an animated GIF or WebP, by Pillow.
+
+    Parameters
+    ----------
+    frames : array of shape (n, height, width) or (n, height, width, channels)
+        uint8 or in [0, 1].
+    maps : array of shape (n, height, width)
+        Higher is less normal, as for :func:`plot_anomaly_map`. NaN stays clear.
+    file : str, Path or binary file
+        A path ends in .gif or .webp; an open file becomes WebP.
+    vmin, vmax : float, optional
+        Values at the ends of the colour scale. By default the least and the most of all maps.
+    fps : float, default=10
+        Frames a second, as UCSD's have.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or for another suffix.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+    from PIL import Image
+
+    pictures = _pictures(frames)
+    maps = np.ma.masked_invalid(maps)
+    if maps.shape != pictures.shape[:3]:
+        raise ValueError(
+            f"maps has shape {maps.shape}, expected that of the frames, {pictures.shape[:3]}."
+        )
+    named = isinstance(file, str | Path)
+    suffix = Path(file).suffix.lower() if named else ".webp"
+    if suffix not in (".gif", ".webp"):
+        raise ValueError(f"file={str(file)!r} ends in neither .gif nor .webp.")
+    scale = Normalize(maps.min() if vmin is None else vmin, maps.max() if vmax is None else vmax)
+    images = []
+    for picture, anomaly in zip(pictures, maps):
+        colours = colormaps["inferno"](scale(anomaly))
+        share = _OVERLAY * colours[..., 3:]  # nothing where the map is masked
+        image = (1 - share) * picture + share * colours[..., :3]
+        images.append(Image.fromarray(np.rint(image * 255).astype(np.uint8)))
+    settings = {"append_images": images[1:], "duration": round(1000 / fps), "loop": 0}
+
+    def write(target: Path | IO[bytes]) -> None:
+        images[0].save(target, suffix[1:], save_all=True, **settings)
+
+    if named:
+        write_aside(Path(file), write)
+    else:
+        write(file)

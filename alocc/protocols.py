@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from alocc.frames import auc_eer, frame_level, pixel_scores
+from alocc.frames import auc_eer, draw_patches, frame_level, pixel_scores, scored_frames
 from alocc.measures import (
     SCORES,
     THRESHOLDS,
@@ -36,10 +36,12 @@ __all__ = [
     "OUTLIER_SHARES",
     "SCORES",
     "THRESHOLDS",
+    "UnsupervisedLOF",
     "all_scores",
     "auc_by_epoch",
     "auc_eer",
     "choose_threshold",
+    "draw_patches",
     "everything_inlier_f1",
     "f1_auc",
     "f1_auc_by_outlier_share",
@@ -49,6 +51,7 @@ __all__ = [
     "mean_by_share",
     "pixel_scores",
     "reconstruction_cross_entropy",
+    "scored_frames",
     "scores_by_epoch",
     "tutorial_test",
 ]
@@ -67,7 +70,7 @@ def f1_auc_by_outlier_share(
     targets: Sequence | None = None,
     outlier_shares: Sequence[float] = OUTLIER_SHARES,
     seeds: Sequence[int] = (0,),
-    threshold: str | Sequence[str] = "best",
+    threshold: str | Sequence[str] = "share",
     train_quantile: float = 0.05,
     name: str | None = None,
     on_run: Callable[[pd.DataFrame], None] | None = None,
@@ -95,8 +98,9 @@ def f1_auc_by_outlier_share(
         Outliers among the test images.
     seeds : sequence of int, default=(0,)
         One run each. A seed decides the outliers drawn, too.
-    threshold : {"best", "share", "train"} or several, default="best"
-        How F1's threshold is chosen, see :func:`choose_threshold`. The paper does not say.
+    threshold : {"share", "best", "train"} or several, default="share"
+        How F1's threshold is chosen, see :func:`choose_threshold`. The paper does not say;
+        its curves are by "share".
     train_quantile : float, default=0.05
         For threshold="train".
     name : str, optional
@@ -173,11 +177,46 @@ def mean_by_share(table: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def lof_baseline(n_neighbors: int = 20) -> Pipeline:
-    """Local outlier factor on the pixels, the simplest baseline of the paper's figure 8.
+class UnsupervisedLOF(OutlierMixin, BaseEstimator):
+    """Local outlier factor of the tested images among themselves: the LOF of the paper's figure 8.
 
-    It is fitted on the target class alone, as ALOCC is. The paper does not say on what, and
-    with how many neighbours, its LOF was run.
+    What is to be scored is all that it sees, outliers among it; on what is fitted makes no
+    difference. The paper does not say so, but so fitted, with the threshold at the true share of
+    outliers, LOF has the paper's curve (see docs/alocc_mnist.md).
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        The paper does not say how many.
+    """
+
+    def __init__(self, n_neighbors: int = 10):
+        self.n_neighbors = n_neighbors
+
+    def fit(self, X, y=None):
+        """Do nothing: return self."""
+        return self
+
+    def score_samples(self, X: np.ndarray) -> np.ndarray:
+        """Score images by the local outlier factor of their pixels among all of them.
+
+        Parameters
+        ----------
+        X : array of shape (n, height, width) or (n, height, width, channels)
+            uint8, or float in [0, 1].
+
+        Returns
+        -------
+        ndarray of float, shape (n,)
+            Minus the factor: higher is more normal, about -1 for the most.
+        """
+        return LocalOutlierFactor(self.n_neighbors).fit(_flat(X)).negative_outlier_factor_
+
+
+def lof_baseline(n_neighbors: int = 20) -> Pipeline:
+    """Local outlier factor on the pixels, fitted on the target class alone, as ALOCC is.
+
+    The fair comparison with ALOCC, and far better than the paper's, :class:`UnsupervisedLOF`.
 
     Parameters
     ----------

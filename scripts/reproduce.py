@@ -168,6 +168,8 @@ def with_data(
 
     if data_home is not None and not data_home.is_dir():
         raise NotADirectoryError(f"--data-home {data_home} is no folder")
+    folders = {name: sources.find_folder(name, data_home) for name in sources.FOLDERS}
+    plan = replace(plan, **folders)
     needs = dict.fromkeys(name for target in targets for name in target.needs)
     if not plan.full:
         found, told = {}, []
@@ -250,7 +252,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data-home",
         type=gaal_alocc.cli.path,
-        help="folder of GAAL's published files, and of mnist.npz",
+        help="folder of GAAL's published files, mnist.npz, UCSDped2 and 256_ObjectCategories",
     )
     parser.add_argument("--offline", action="store_true", help="download nothing")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at once")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,6 +12,7 @@ from reproduction.alocc_digits import (
     authors_pieces,
     digits_of,
     early_pieces,
+    run_lof,
 )
 from reproduction.alocc_runs import (
     EARLY_STOP,
@@ -23,6 +22,7 @@ from reproduction.alocc_runs import (
     PUBLISHED,
     RULES,
     SCORES,
+    a_run_a_seed,
     because,
     described,
     of_mnist,
@@ -34,13 +34,15 @@ from reproduction.target import Outcome, Plan, Target, columns, never, only
 
 PAPER_F1 = PUBLISHED["paper_results"]["mnist_f1_by_outlier_percentage"]
 FIGURE8_NAMES = {"d_rx": "D(R(X))", "d_x": "D(X)", "LOF": "LOF"}
-FIGURE8_TOLERANCE = 0.04  # 0.01 of reading the figure, the rest of seeds and of the threshold
+FIGURE8_TOLERANCE = 0.04  # 0.01 of reading the figure, the rest of seeds
+RULE = "share"  # the paper's: its LOF falls below all that "best" can give
 
 FIGURE8_REASONS = {
     "d_rx": "The paper does not say how it got round the flips of D's sign, nor how it chose the"
     " epoch; ours is the mean of epochs, without labels: docs/alocc_mnist.md.",
     "d_x": "The paper's D(x) may be of one epoch; ours is the mean of epochs, without labels.",
-    "LOF": "The paper does not say on what its LOF was fitted; ours is on the target class alone.",
+    "LOF": "The paper does not say on what, and with how many neighbours, its LOF was fitted; ours"
+    " is on the test images themselves, with 10.",
 }
 
 TITLE = "F1 by share of outliers, threshold {}"
@@ -50,8 +52,8 @@ PORT = {score: f"{SCORES[score]}, port corrected" for score in ("d_rx", "d_x")}
 def figure8_pieces(plan: Plan) -> list[dict]:
     """Ask for the authors' run on each digit, and for the port's and LOF's a seed."""
     digits = digits_of(plan)
-    early = [early_pieces(plan, method, digits) for method in ("corrected", "LOF")]
-    return [*authors_pieces(plan, digits), *itertools.chain(*early)]
+    lof = [{"run": run_lof, "digit": d, **piece} for d in digits for piece in a_run_a_seed(plan)]
+    return [*authors_pieces(plan, digits), *early_pieces(plan, "corrected", digits), *lof]
 
 
 def numbers(result: dict) -> dict:
@@ -70,14 +72,14 @@ def judge_figure8(results: list[dict]) -> Outcome:
     compared = [
         verdicts.curve_within(
             f"F1 of {SCORES.get(score, score)} at 10, 20, 30, 40, 50% outliers",
-            curves.loc[(score, "best")],
+            curves.loc[(score, RULE)],
             PAPER_F1[name],
             FIGURE8_TOLERANCE,
         )
         for score, name in FIGURE8_NAMES.items()
     ]
     by_digit = (
-        runs[runs["threshold"] == "best"].groupby(["score", "target"])["f1"].mean().unstack("score")
+        runs[runs["threshold"] == RULE].groupby(["score", "target"])["f1"].mean().unstack("score")
     )
     gains = [a - b for a, b in zip(PAPER_F1["D(R(X))"], PAPER_F1["D(X)"])]
     compared.append(
@@ -102,8 +104,11 @@ def judge_figure8(results: list[dict]) -> Outcome:
         " seeds, of the authors' program over one.",
         "The verdicts are on the authors' own program: mean of its epochs from the sixth on, each"
         " oriented and standardised by training images. The port, corrected, stands beside it.",
-        "The paper does not say how it chose the threshold of F1. The verdicts are on the one best"
-        " in hindsight, which flatters; calling everything an inlier already has 0.947 at 10%.",
+        "The verdicts are by the threshold that calls as many outliers as there are. The paper does"
+        " not say how it chose its own, but its LOF has 0.55 at 50%, and the one best in hindsight"
+        " cannot fall below 0.667, what calling everything an inlier has; it is shown beside.",
+        "LOF is that of the test images among themselves. Fitted on images of the digit alone, as"
+        " ALOCC is, it is better than all others: docs/alocc_mnist.md.",
     ]
     return Outcome(comparisons, tables, notes, stand_in(results))
 
@@ -151,8 +156,8 @@ TARGET = Target(
     "ALOCC: F1 by share of outliers, LOF beside",
     f"{PAPER}, figure 8, read off to 0.01",
     f"{AUTHORS}, all images of each of the ten digits, one seed; ALOCC(epochs=1,"
-    f' fidelity="corrected"), {EARLY_STOP} of them, and LOF with 20 neighbours; {MINE};'
-    f" {ON_DIGITS}, 10 epochs of the port, one digit",
+    f' fidelity="corrected"), {EARLY_STOP} of them, and LOF of the test images, 10 neighbours;'
+    f" {MINE}; {ON_DIGITS}, 10 epochs of the port, one digit",
     figure8_pieces,
     never,
     numbers,

@@ -42,6 +42,23 @@ class Published:
     cached: Path
 
 
+# Where in a folder that was named they lie, and what is in them.
+FOLDERS = {
+    "ucsd": (("UCSD_Anomaly_Dataset.v1p2/UCSDped2", "UCSDped2", "."), ("Train", "Test")),
+    "caltech": (("256_ObjectCategories", "caltech256/256_ObjectCategories", "."), ("257.clutter",)),
+}
+
+
+def find_folder(name: str, data_home: Path | None) -> Path | None:
+    """Find the folder of "ucsd", UCSD Ped2, or of "caltech", Caltech-256, where it was put."""
+    places, inside = FOLDERS[name]
+    for home in filter(None, (data_home, os.environ.get("GAAL_DATA_HOME"))):
+        for place in places:
+            if all((Path(home) / place / part).is_dir() for part in inside):
+                return Path(home) / place
+    return None
+
+
 def published(name: str) -> Published:
     """Describe "onecluster" or "mnist"."""
     from gaal import datasets

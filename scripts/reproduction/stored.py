@@ -76,6 +76,9 @@ def identity(plan: Plan) -> dict:
         "threads": plan.threads,
         "published files": plan.gaal_home is not None,
         "MNIST": plan.mnist is not None,
+        # Only where they are: most have none of them.
+        **({"UCSD Ped2": True} if plan.ucsd else {}),
+        **({"Caltech-256": True} if plan.caltech else {}),
     }
 
 
@@ -157,9 +160,14 @@ def store(
     aside = Path(tempfile.mkdtemp(dir=output, prefix=f".{target.name}."))
     try:
         for title, figure in target.draw(plan, results).items():
-            file = f"{slug(title)}.png"
-            save(figure, aside / file)
-            width, height = (figure.get_size_inches() * DPI).round().astype(int).tolist()
+            film = isinstance(figure, bytes)
+            file = f"{slug(title)}.{'webp' if film else 'png'}"
+            if film:
+                (aside / file).write_bytes(figure)
+            else:
+                save(figure, aside / file)
+            with Image.open(aside / file) as image:
+                width, height = image.size
             result["figures"].append(
                 {"title": title, "file": file, "width": width, "height": height}
             )

@@ -23,8 +23,8 @@ class Plan:
     ``threads`` are those of every process: the last digits of a sum depend on their number, and
     training amplifies them.
     ``gaal_home`` is the folder of GAAL's published files, all twelve in a full plan and at least
-    onecluster in a quick one, and ``mnist`` the file of MNIST; None where there are none, and
-    something else stands in for them.
+    onecluster in a quick one, ``mnist`` the file of MNIST, ``ucsd`` and ``caltech`` the folders of
+    UCSD Ped2 and of Caltech-256; None where there are none, and something else stands in for them.
     """
 
     full: bool
@@ -33,6 +33,8 @@ class Plan:
     threads: int = 1
     gaal_home: Path | None = None
     mnist: Path | None = None
+    ucsd: Path | None = None
+    caltech: Path | None = None
 
     @property
     def all_seeds(self) -> range:
@@ -68,8 +70,8 @@ class Target:
     holds them: what the run was of, its seed and settings, its curve at some updates, its end.
     ``judge`` gets those of all runs, in the order of the pieces, and nothing else, so that anybody
     can judge again from what the report keeps. ``draw`` gets the plan and all that the runs
-    returned, and gives figures by their titles; ``data`` has the name, the source and the SHA-256
-    of each data set (of the file, or of the bytes of the rebuilt array).
+    returned, and gives figures by their titles, films as bytes of WebP; ``data`` has the name,
+    the source and the SHA-256 of each data set (of the file, or of the bytes of the rebuilt array).
     A piece may name another ``run`` for itself. Pieces that differ in their seed only are run one
     after the other by one process, unless they are ``long``, each of minutes, and equal ones of
     several targets once. ``needs`` names the published files that a quick run takes where they
@@ -84,7 +86,7 @@ class Target:
     run: Callable[..., dict]
     numbers: Callable[[dict], dict]
     judge: Callable[[list[dict]], Outcome]
-    draw: Callable[[Plan, list[dict]], dict[str, Figure]]
+    draw: Callable[[Plan, list[dict]], dict[str, Figure | bytes]]
     data: Callable[[Plan], list[dict[str, str]]] = lambda plan: []
     needs: tuple[str, ...] = ()
     long: bool = False

@@ -1,6 +1,7 @@
 """All targets, in the order of the report."""
 
 from reproduction import (
+    alocc_caltech,
     alocc_figure6,
     alocc_figure7,
     alocc_figure8,
@@ -37,6 +38,7 @@ ALOCC = [
     alocc_figure6.TARGET,
     alocc_figure7.TARGET,
     alocc_figure8.TARGET,
+    alocc_caltech.TARGET,
     alocc_frames.TARGET,
 ]
 TARGETS = {target.name: target for target in [*GAAL, *ALOCC]}

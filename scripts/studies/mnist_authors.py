@@ -57,7 +57,7 @@ def run(digit: int, seed: int, epochs: int, images, folder: Path, variant: dict)
     }
     columns = list(detector.history_.columns)
     arrays |= {"history": detector.history_.to_numpy(np.float32), "columns": columns}
-    _save(path, arrays)
+    save(path, arrays)
     return path
 
 
@@ -95,11 +95,12 @@ def baselines(digit: int, images, folder: Path) -> Path:
         }
         for name, detector in detectors.items():
             arrays[name] = -np.asarray(detector.fit(flat).decision_function(flat_test))
-    _save(path, arrays)
+    save(path, arrays)
     return path
 
 
-def _save(path: Path, arrays: dict) -> None:
+def save(path: Path, arrays: dict) -> None:
+    """Write arrays as one compressed npz file, aside first."""
     import numpy as np
 
     def write(aside: Path) -> None:

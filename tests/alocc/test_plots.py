@@ -1,3 +1,5 @@
+import io
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -5,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from alocc import plots
 
@@ -164,3 +167,38 @@ def test_map_must_fit_its_frame(images):
 
 def test_the_papers_values_have_one_for_each_share():
     assert all(len(values) == len(plots.PAPER_OUTLIER_SHARES) for values in plots.PAPER_F1.values())
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_film_shows_every_map_over_its_frame(tmp_path, suffix):
+    frames = np.full((3, 24, 32), 100, np.uint8)
+    maps = np.zeros((3, 24, 32))
+    maps[1, :12] = 1
+    maps[2] = np.nan
+    path = tmp_path / f"film{suffix}"
+    plots.film_anomaly_maps(frames, maps, path, vmin=0, vmax=1, fps=5)
+    assert list(tmp_path.iterdir()) == [path]
+    with Image.open(path) as film:
+        assert (film.n_frames, film.size) == (3, (32, 24))
+        shown = []
+        for i in range(3):
+            film.seek(i)
+            assert film.info["duration"] == 200
+            shown.append(np.asarray(film.convert("RGB"), float))
+    dark, _, clear = (image.mean(axis=(0, 1)) for image in shown)
+    np.testing.assert_allclose(dark, 45, atol=6)  # black over 100 by the share of a map
+    np.testing.assert_allclose(clear, 100, atol=6)
+    assert (shown[1][:10].mean(axis=(0, 1)) > shown[1][14:].mean(axis=(0, 1)) + 60).all()
+
+
+def test_a_film_goes_into_an_open_file_and_names_what_it_cannot_write(tmp_path):
+    frames = np.zeros((2, 16, 16), np.uint8)
+    maps = np.arange(2.0)[:, None, None] * np.ones((16, 16))
+    file = io.BytesIO()
+    plots.film_anomaly_maps(frames, maps, file)
+    assert Image.open(file).format == "WEBP"
+    with pytest.raises(ValueError, match=r"film\.mp4"):
+        plots.film_anomaly_maps(frames, maps, tmp_path / "film.mp4")
+    with pytest.raises(ValueError, match="maps has shape"):
+        plots.film_anomaly_maps(frames, maps[:1], file)
+    assert not list(tmp_path.iterdir())

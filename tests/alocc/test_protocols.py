@@ -88,7 +88,7 @@ class TestThreshold:
             protocols.choose_threshold("train", [1.0], [True])
 
     def test_another_rule_is_an_error(self):
-        with pytest.raises(ValueError, match="best, share, train"):
+        with pytest.raises(ValueError, match="share, best, train"):
             protocols.choose_threshold("median", [1.0], [True])
 
     def test_everything_inlier_is_as_published(self):
@@ -167,6 +167,23 @@ class TestF1ByShare:
         )
         assert set(table.score) == {"LOF"}
         assert table.auc.min() > 0.9
+
+    def test_the_papers_lof_sees_the_tested_images_alone(self, shades):
+        from sklearn.neighbors import LocalOutlierFactor
+
+        X, y = shades
+        split = datasets.one_class_split(X, y, 0, 0.3, X_test=X, y_test=y, random_state=0)
+        detector = protocols.UnsupervisedLOF(5).fit(X[:1])
+        scores = detector.score_samples(split.X_test)
+        of_all = LocalOutlierFactor(5).fit(flat(datasets.to_unit(split.X_test)))
+        np.testing.assert_array_equal(scores, of_all.negative_outlier_factor_)
+        np.testing.assert_array_equal(scores, detector.fit(X).score_samples(split.X_test))
+        # As many images of each kind are a crowd each: neither stands out.
+        table = protocols.f1_auc_by_outlier_share(
+            protocols.UnsupervisedLOF(5), X, y, targets=[0], outlier_shares=[0.5]
+        )
+        assert set(table["threshold"]) == {"share"}
+        assert table["f1"].item() < protocols.everything_inlier_f1(0.5)
 
     def test_seeds_reach_into_pipelines(self, shades):
         X, y = shades

@@ -1,14 +1,17 @@
 """ALOCC's targets run, show what they found, and say so when a run is bad."""
 
 import functools
+import io
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -16,9 +19,11 @@ sys.path.insert(0, str(SCRIPTS))
 
 from reproduce import one_after_the_other  # noqa: E402
 from reproduction import (  # noqa: E402
+    alocc_caltech,
     alocc_digits,
     alocc_figure6,
     alocc_figure8,
+    alocc_frames,
     alocc_runs,
     alocc_tutorial,
     verdicts,
@@ -75,7 +80,7 @@ class MeanImage:
     def score_samples(self, X, score=None):
         from alocc.datasets import to_unit
 
-        error = np.mean((to_unit(X) - self.mean_) ** 2, axis=(1, 2))
+        error = np.mean((to_unit(X) - self.mean_).reshape(len(X), -1) ** 2, axis=1)
         return -error if (score or self.score) == "reconstruction" else np.exp(-error)
 
 
@@ -102,13 +107,39 @@ def check_judged(outcome):
     assert all(len(table) for table in outcome.tables.values())
 
 
+def covered_by_legends(figure):
+    """Points of lines and of scatter plots that lie under a legend."""
+    figure.canvas.draw()
+    legends = [ax.get_legend() for ax in figure.axes if ax.get_legend()] + figure.legends
+    boxes = [legend.get_window_extent() for legend in legends]
+    points = [np.empty((0, 2))]
+    for ax in figure.axes:
+        points += [
+            line.get_transform().transform(line.get_xydata())
+            for line in ax.lines
+            if line.get_marker() not in ("None", "", " ")
+        ]
+        points += [
+            c.get_offset_transform().transform(c.get_offsets())
+            for c in ax.collections
+            if len(c.get_offsets()) > 1
+        ]
+    points = np.concatenate(points)
+    return sum(int(box.contains(x, y)) for box in boxes for x, y in points)
+
+
 def check_drawn(name, results):
     """Every figure has titles, and every data set its checksum."""
     figures = TARGETS[name].draw(QUICK, [{"images": "MNIST", **result} for result in results])
     assert figures
     for figure in figures.values():
+        if isinstance(figure, bytes):
+            with Image.open(io.BytesIO(figure)) as film:
+                assert film.n_frames > 1
+            continue
         assert any(ax.get_title() for ax in figure.axes)
         assert figure.get_figwidth() <= 7
+        assert not covered_by_legends(figure)
     for entry in TARGETS[name].data(QUICK):
         assert len(entry["sha256"]) == 64
 
@@ -129,6 +160,7 @@ def test_every_figure_has_its_target_and_few_runs():
         "alocc-figure6",
         "alocc-figure7",
         "alocc-figure8",
+        "alocc-caltech",
         "alocc-frames",
     ]
     assert len(TARGETS["alocc-tutorial"].pieces(QUICK)) == 1
@@ -365,7 +397,7 @@ def test_figure7_differs_where_r_does_not_set_apart(d_rx, verdict):
     assert {c.verdict for c in on_digits.comparisons} == {CANNOT, STAND_IN}
 
 
-def figure8_runs(spoiled="", by=0.0):
+def figure8_runs(spoiled="", by=0.0, rules=("share", "best")):
     from alocc.protocols import OUTLIER_SHARES
 
     rows = [
@@ -375,7 +407,7 @@ def figure8_runs(spoiled="", by=0.0):
             "outlier_share": share,
             "score": score,
             "threshold": rule,
-            "f1": f1 - by * (score == spoiled),
+            "f1": f1 - by * (score == spoiled and rule in rules),
             "auc": 0.9,
             "f1_everything_inlier": 0.9,
         }
@@ -413,6 +445,24 @@ def test_figure8_differs_where_a_curve_is_not_reached_and_says_why(score):
     assert {c.verdict for c in on_digits.comparisons} == {STAND_IN}
 
 
+@pytest.mark.parametrize(("rule", "verdict"), [("share", DIFFERS), ("best", REPRODUCED)])
+def test_figure8_is_judged_by_the_true_share_of_outliers(rule, verdict):
+    outcome = judged("alocc-figure8", figure8_runs("LOF", 0.05, [rule]))
+    assert verdict_on(outcome, "F1 of LOF at") == {verdict}
+
+
+def test_figure8s_lof_is_fitted_on_the_very_images_it_scores():
+    from alocc import protocols
+
+    table = alocc_digits.run_lof(digit=1, seed=2, mnist=None)["table"]
+    assert len(table) == len(protocols.OUTLIER_SHARES) * len(alocc_runs.RULES)
+    split = alocc_digits.split_at(0.5, 1, 2, alocc_runs.load_images(None))
+    scores = protocols.UnsupervisedLOF().score_samples(split.X_test)
+    n = len(scores) // 2  # of either kind, and as many are called outliers
+    found = table.query("outlier_share == 0.5 and threshold == 'share'")["f1"].item()
+    assert found == pytest.approx((~split.is_outlier[np.argsort(scores)[n:]]).mean())
+
+
 def test_figure8_differs_where_r_does_not_help():
     outcome = judged("alocc-figure8", figure8_runs("d_rx", 0.07))
     assert verdict_on(outcome, "F1 of D(R(x)) above") == {FAILS}
@@ -427,18 +477,23 @@ def test_figure8_cannot_tell_where_r_helps_some_digits_only():
     assert [c.reason for c in outcome.comparisons if c.verdict == UNTOLD] == [alocc_digits.EQUAL]
 
 
-def frames_run(scores):
+def frames_run(scores, video="blobs"):
+    from alocc import plots
     from alocc.protocols import auc_eer
 
     is_anomalous = np.arange(20) >= 10
     frames = dict.fromkeys(alocc_runs.SCORES, scores)
     picture = (np.zeros((32, 32), np.uint8), np.ones((32, 32), np.float32))
+    film = io.BytesIO()
+    plots.film_anomaly_maps(np.zeros((2, 32, 32)), np.ones((2, 32, 32)) * [[[0]], [[1]]], film)
     return {
         "seed": 1,
+        "video": video,
+        "film": np.frombuffer(film.getvalue(), np.uint8),
         "frames": frames,
         "measures": {name: auc_eer(values, is_anomalous) for name, values in frames.items()},
         "is_anomalous": is_anomalous,
-        "maps": {"normal": picture, "with the intruder": picture},
+        "maps": {"normal": picture, "anomalous": picture},
     }
 
 
@@ -451,6 +506,168 @@ def test_frames_are_not_compared_but_the_intruder_must_be_found(scores, verdict)
     check_drawn("alocc-frames", [frames_run(scores)])
     assert verdict_on(outcome, "frame AUC") == {verdict}
     assert verdict_on(outcome, "frame EER") == {CANNOT}
+
+
+@pytest.mark.parametrize(("wrong", "verdict"), [(1, REPRODUCED), (3, DIFFERS)])
+def test_frames_of_ucsd_are_held_against_the_papers_eer(wrong, verdict):
+    scores = -np.arange(20.0)
+    scores[[*range(wrong), *range(19, 19 - wrong, -1)]] *= -1  # of either kind called the other
+    scores[:wrong] = -30 - np.arange(wrong)
+    outcome = judged("alocc-frames", [frames_run(scores, "UCSD Ped2")])
+    (d_rx,) = [c for c in outcome.comparisons if c.what == "frame EER of D(R(x))"]
+    assert d_rx.difference == pytest.approx(wrong / 10 - 0.13)
+    assert verdict_on(outcome, "frame EER of D(R(x))") == {verdict}
+    assert {c.of for c in outcome.comparisons} == {"UCSD Ped2"}
+    assert outcome.stand_in == ""
+
+
+@pytest.fixture
+def ucsd(tmp_path):
+    """A few frames in UCSD Ped2's layout: grey pavement, and a white cart that comes into it."""
+    folder = tmp_path / "UCSD_Anomaly_Dataset.v1p2" / "UCSDped2"
+    rng = np.random.default_rng(0)
+    for video, n in (("Train/Train001", 3), ("Test/Test001", 4), ("Test/Test002", 4)):
+        (folder / video).mkdir(parents=True)
+        for i in range(n):
+            frame = rng.integers(90, 110, (240, 360), dtype=np.uint8)
+            cart = np.zeros_like(frame)
+            if video.startswith("Test") and i >= 2:
+                cart[100:140, 50 * i : 50 * i + 60] = 255
+            Image.fromarray(np.maximum(frame, cart)).save(folder / video / f"{i + 1:03}.tif")
+            if video == "Test/Test001":
+                masks = folder / "Test/Test001_gt"
+                masks.mkdir(exist_ok=True)
+                Image.fromarray(cart).save(masks / f"{i + 1:03}.bmp")
+    lines = ["TestVideoFile = {};", "TestVideoFile{end+1}.gt_frame = [3:4];"]
+    lines.append("TestVideoFile{end+1}.gt_frame = [3, 4];")
+    (folder / "Test" / "UCSDped2.m").write_text("\n".join(lines))
+    return folder
+
+
+def test_a_full_run_takes_ucsd_where_the_named_folder_holds_it(ucsd, tmp_path, monkeypatch):
+    from reproduction import sources
+
+    import alocc
+
+    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
+    assert {sources.find_folder("ucsd", home) for home in (tmp_path, ucsd.parent, ucsd)} == {ucsd}
+    assert sources.find_folder("ucsd", ucsd / "Test") is None
+    plan = Plan(full=True, seeds=1, ucsd=ucsd)
+    assert TARGETS["alocc-frames"].pieces(replace(plan, full=False))[0]["ucsd"] is None
+    monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
+    (piece,) = TARGETS["alocc-frames"].pieces(plan)
+    result = alocc_frames.run_frames(**piece)
+    assert result["is_anomalous"].tolist() == [False, False, True, True] * 2
+    for score in alocc_runs.SCORES:
+        measure = result["measures"][score]
+        assert (measure["auc"], measure["eer"]) == (1, 0)
+        # The pixel level is of the video with masks; the cart is where the map is worst.
+        assert measure["pixel_auc"] == 1
+    assert {frame.shape for frame, _ in result["maps"].values()} == {(240, 360)}
+    assert list(result["maps"]) == ["normal", "anomalous Test001", "anomalous Test002"]
+    _, anomaly = result["maps"]["anomalous Test001"]
+    row, column = np.unravel_index(np.argmax(anomaly), anomaly.shape)
+    assert 100 <= row < 140
+    assert 150 <= column < 210
+    with Image.open(io.BytesIO(result["film"].tobytes())) as film:
+        assert (film.n_frames, film.size) == (4, (360, 240))
+    outcome = judged("alocc-frames", [result])
+    check_judged(outcome)
+    figures = TARGETS["alocc-frames"].draw(plan, [result])
+    assert list(figures) == ["Scores over time", "Anomaly map", "Anomaly map, film"]
+    (data,) = TARGETS["alocc-frames"].data(plan)
+    assert data["name"] == "UCSD Ped2"
+    assert verdict_on(outcome, "frame EER") == {DIFFERS}  # better by far than the paper's
+    assert verdicts.overall(outcome.comparisons) == DIFFERS
+
+
+def test_a_film_is_stored_and_shown(tmp_path):
+    from reproduction import longruns, report, stored
+
+    target = TARGETS["alocc-frames"]
+    longruns.write(tmp_path / "kept.json", frames_run(-np.arange(20.0)), 40.0)
+    made = longruns.read(tmp_path / "kept.json")
+    stored.store(target, QUICK, target.pieces(QUICK), [made], tmp_path)
+    report.write([target], tmp_path)
+    with Image.open(tmp_path / "alocc-frames" / "anomaly-map-film.webp") as film:
+        assert film.n_frames == 2
+    assert 'src="alocc-frames/anomaly-map-film.webp"' in (tmp_path / "index.html").read_text()
+
+
+def caltech_run(images="Caltech-256", by=0.0, seed=1):
+    rows = [
+        {
+            "score": score,
+            "threshold": rule,
+            "categories": n,
+            "drawn": "one",
+            "seed": seed,
+            **{
+                measure: alocc_caltech.TABLE[f"{measure}_{name}"][i] - by
+                for measure in alocc_caltech.MEASURES
+            },
+        }
+        for score, name in {**alocc_caltech.NAMES, "reconstruction": "D(X)"}.items()
+        for rule in alocc_runs.RULES
+        for i, n in enumerate(alocc_caltech.N_CATEGORIES)
+    ]
+    return {"images": images, "seed": seed, "table": pd.DataFrame(rows).to_dict("list")}
+
+
+@pytest.mark.parametrize(("by", "verdict"), [(0.0, REPRODUCED), (0.08, DIFFERS)])
+def test_caltech_is_held_against_the_papers_table(by, verdict):
+    outcome = judged("alocc-caltech", [caltech_run(by=by, seed=seed) for seed in range(3)])
+    assert {c.verdict for c in outcome.comparisons} == {verdict}
+    assert {c.of for c in outcome.comparisons} == {"Caltech-256"}
+    for measure in ("F1", "AUC"):
+        for score in ("D(x)", "D(R(x))"):
+            (found,) = [
+                c for c in outcome.comparisons if c.what.startswith(f"{measure} of {score}")
+            ]
+            assert found.difference == pytest.approx(-by)
+
+
+@pytest.mark.parametrize(("by", "verdict"), [(0.0, STAND_IN), (0.4, DIFFERS)])
+def test_made_categories_are_not_compared_but_clutter_must_be_found(by, verdict):
+    outcome = judged("alocc-caltech", [caltech_run("made images", by)])
+    assert verdict_on(outcome, "AUC of reconstruction") == {verdict}
+    assert verdict_on(outcome, "F1 of D(R(x))") == {STAND_IN}
+    assert outcome.stand_in
+
+
+def test_a_full_run_takes_caltech_where_the_named_folder_holds_it(tmp_path, monkeypatch):
+    from reproduction import sources
+
+    import alocc
+
+    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
+    monkeypatch.setattr(alocc_caltech, "MOST", 10)
+    monkeypatch.setattr(alocc, "ALOCC", MeanImage, raising=False)
+    folder = tmp_path / "256_ObjectCategories"
+    folder.mkdir()
+    assert sources.find_folder("caltech", tmp_path) is None
+    alocc_caltech.make_categories(folder, n_categories=6, n_images=12, side=16)
+    assert sources.find_folder("caltech", tmp_path) == folder
+    assert sources.find_folder("caltech", folder) == folder
+    plan = Plan(full=True, seeds=10, caltech=folder)
+    pieces = TARGETS["alocc-caltech"].pieces(plan)
+    assert [(piece["seed"], piece["caltech"]) for piece in pieces] == [
+        (s, folder) for s in range(3)
+    ]
+    X, y = alocc_caltech.load(folder, 0, 3)
+    assert X.shape[1:] == (*alocc_caltech.SIZE, 3)
+    categories, n = np.unique(y, return_counts=True)
+    assert n.tolist() == [10, 10, 10, 60]
+    assert set(categories) != set(np.unique(alocc_caltech.load(folder, 1, 3)[1]))
+    result = alocc_caltech.run_caltech(**pieces[0])
+    outcome = judged("alocc-caltech", [result])
+    check_judged(outcome)
+    check_drawn("alocc-caltech", [result])
+    assert TARGETS["alocc-caltech"].data(plan)[0]["name"] == "Caltech-256"
+    assert outcome.stand_in == ""
+    table = pd.DataFrame(result["table"])
+    assert table.groupby("categories")["drawn"].first().str.count(",").tolist() == [0, 2, 4]
+    assert not table["drawn"].str.contains("clutter").any()
 
 
 def test_the_hash_is_of_the_bytes(tmp_path):

@@ -183,8 +183,8 @@ def test_a_film_shows_every_map_over_its_frame(tmp_path, suffix):
         shown = []
         for i in range(3):
             film.seek(i)
-            assert film.info["duration"] == 200
             shown.append(np.asarray(film.convert("RGB"), float))
+            assert film.info["duration"] == 200
     dark, _, clear = (image.mean(axis=(0, 1)) for image in shown)
     np.testing.assert_allclose(dark, 45, atol=6)  # black over 100 by the share of a map
     np.testing.assert_allclose(clear, 100, atol=6)

@@ -65,14 +65,15 @@ def make_categories(folder: Path, n_categories: int, n_images: int, side: int) -
             )
 
 
-def load(folder: Path, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def load(
+    folder: Path, seed: int, n: int, size: tuple[int, int] = SIZE
+) -> tuple[np.ndarray, np.ndarray]:
     """Load the first images of categories drawn by the seed, and all the clutter: X and y."""
     from alocc.datasets import load_image_folder
 
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     names = [name for name in names if name != CLUTTER and not name.startswith(".")]
     drawn = sorted(np.random.default_rng(seed).permutation(names)[:n].tolist())
-    size = SIZE if folder.name != "made" else None
     parts = {
         name: load_image_folder(folder / name, size=size, channels=3).data
         for name in (*drawn, CLUTTER)
@@ -93,31 +94,29 @@ def caltech_pieces(plan: Plan) -> list[dict]:
 def run_caltech(seed: int, epochs: int, caltech: Path | None) -> dict:
     """Train on four fifths of one, three and five categories; test on the rest among clutter."""
     with tempfile.TemporaryDirectory() as made:
-        folder = caltech
+        folder, size, batch_size = caltech, SIZE, 32
         if caltech is None:
-            folder = Path(made) / "made"
-            folder.mkdir()
+            folder, size, batch_size = Path(made), (MADE["side"], MADE["side"]), 8
             make_categories(folder, **MADE)
-        batch_size = 8 if caltech is None else 32
-        tables = [measure(folder, seed, n, epochs, batch_size) for n in N_CATEGORIES]
+        length = {"epochs": epochs, "first_epoch": epochs // 4, "batch_size": batch_size}
+        tables = [measure(*load(folder, seed, n, size), seed, length) for n in N_CATEGORIES]
     images = "made images" if caltech is None else "Caltech-256"
-    table = pd.concat(tables, ignore_index=True).assign(seed=seed)
-    return {"images": images, "seed": seed, "table": table.to_dict("list")}
+    table = pd.concat(tables, ignore_index=True)
+    return {"images": images, "seed": seed, "table": table.assign(seed=seed).to_dict("list")}
 
 
-def measure(folder: Path, seed: int, n: int, epochs: int, batch_size: int) -> pd.DataFrame:
+def measure(X: np.ndarray, y: np.ndarray, seed: int, length: dict[str, int]) -> pd.DataFrame:
     """Measure F1 and AUC of one draw of categories."""
     from alocc import protocols
     from alocc.datasets import one_class_split
 
-    X, y = load(folder, seed, n)
     inliers = [name for name in np.unique(y).tolist() if name != CLUTTER]
     split = one_class_split(X, y, inliers, HALF, random_state=seed)
-    length = {"epochs": epochs, "first_epoch": epochs // 4, "batch_size": batch_size}
     detector = authors_run(None, select_epoch="mean", random_state=seed, **length)
     scores = protocols.all_scores(detector.fit(split.X_train), split.X_test)
     table = protocols.f1_auc(scores, split.is_outlier, list(RULES))
-    return table[["score", "threshold", "f1", "auc"]].assign(categories=n, drawn=", ".join(inliers))
+    table = table[["score", "threshold", "f1", "auc"]]
+    return table.assign(categories=len(inliers), drawn=", ".join(inliers))
 
 
 def judge_caltech(results: list[dict]) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -10,13 +11,16 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
+from gaal import tables
+
 
 @dataclass(frozen=True)
 class PublishedFile:
     """A published file of a data set.
 
-    ``read(path, source)`` reads it, and raises ValueError where it is not the published one.
-    ``sha256`` is None where it is not known; what arrives is then checked by ``read`` alone.
+    ``read(path, source)`` reads it, and raises ValueError where it is not the published one as
+    far as can be told without ``sha256``, which is None where it is not known. ``reader`` is the
+    function for other files of the kind.
     """
 
     data_set: str
@@ -24,6 +28,7 @@ class PublishedFile:
     url: str
     sha256: str | None
     read: Callable[[Path, str], Bunch]
+    reader: str
 
     def folders(self, data_home: str | os.PathLike | None) -> list[Path]:
         """List where it may have been put: ``data_home``, and the folder of GAAL_DATA_HOME."""
@@ -34,7 +39,7 @@ class PublishedFile:
     def find(self, data_home: str | os.PathLike | None) -> Bunch | None:
         """Read it from where it was put, if it was."""
         path = next((path for path in self.folders(data_home) if path.is_file()), None)
-        return path and self.read(path, f"the published file {path}")
+        return path and self._check(path, f"the published file {path}")
 
     def fetch(self, data_home: str | os.PathLike | None, download: bool) -> Bunch:
         """Read it from Keras's cache, into which it is downloaded where need be.
@@ -55,7 +60,7 @@ class PublishedFile:
         source = f"{self.url}, cached as {path}"
         if path.is_file():
             try:
-                return self.read(path, source)
+                return self._check(path, source)
             except ValueError:
                 if not download:
                     raise
@@ -66,6 +71,17 @@ class PublishedFile:
                 f" from {self.url}."
             )
         self._download(path)
+        return self._check(path, source)
+
+    def _check(self, path: Path, source: str) -> Bunch:
+        """Read a file after checking that it is the published one."""
+        if self.sha256 is not None:
+            with tables.open_file(path) as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != self.sha256:
+                raise not_published(
+                    path, self.data_set, f"its SHA-256 is {found}", self.sha256, self.reader
+                )
         return self.read(path, source)
 
     def _download(self, path: Path) -> None:

@@ -31,6 +31,34 @@ from gaal_alocc.files import write_aside  # noqa: E402
 REPORTS = SCRIPTS.parent / "reports" / "adbench"
 QUICK_SETS = 3  # of --data-home
 QUICK_LIMIT = 20.0  # seconds
+PAGE = """# Detectors on ADBench's data sets
+
+Made by `{command}`.
+
+<!-- overall --><!-- end -->
+
+![Mean ranks]({figure})
+
+## Set by set
+
+<!-- sets --><!-- end -->
+
+## The ports
+
+<!-- ports --><!-- end -->
+
+## By kind of set: rank correlation of AUC, above the mean of all, with what the set is like
+
+<!-- kinds --><!-- end -->
+
+## By protocol
+
+<!-- protocols --><!-- end -->
+
+## Whole sets
+
+<!-- whole --><!-- end -->
+"""
 
 
 def cost(name: str) -> int:
@@ -103,6 +131,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--offline", action="store_true", help="download nothing")
     parser.add_argument("--retry", action="store_true", help="run cells that failed again")
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
+    parser.add_argument(
+        "--page", type=gaal_alocc.cli.path, metavar="FILE", help="page.md, from its page.csv"
+    )
     parser.add_argument("--list", action="store_true", help="list the detectors and leave")
     args = parser.parse_args(argv)
     unknown = [name for name in args.detectors or [] if name not in DETECTORS]
@@ -136,6 +167,18 @@ def chosen_detectors(names: list[str] | None, quick: bool) -> dict[str, Detector
     return found
 
 
+def write_page(page: Path, text: str) -> None:
+    """Write a page with the tables of the CSV beside it, and the figure of ranks beside both."""
+    table = runs.read(page.with_suffix(".csv"))
+    write_aside(page, lambda aside: aside.write_text(tables.fill(text, table)))
+    published = tables.alike(table[table["protocol"] == table["protocol"].iloc[0]])
+    scores = tables.ranked(tables.by_set(published))
+    if scores.shape[1] > 2 and len(scores) > 1:
+        figure = tables.draw(scores)
+        path = page.with_name(f"{page.stem}_ranks.png")
+        write_aside(path, lambda aside: figure.savefig(aside, format="png"))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the cells that are missing, write tables and figure; return the exit status."""
     args = parse(argv)
@@ -144,8 +187,16 @@ def main(argv: list[str] | None = None) -> int:
             note = f" (needs {' and '.join(detector.missing)})" if detector.missing else ""
             print(f"{name:<16} {detector.module}.{detector.name}{note}")
         return 0
+    if args.page is not None:
+        try:
+            write_page(args.page, args.page.read_text())
+        except OSError as error:
+            print(f"adbench: {error}", file=sys.stderr)
+            return 2
+        return 0
     start = time.perf_counter()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    cells, wanted, status = args.output / "cells.csv", [], 0
     try:
         detectors = chosen_detectors(args.detectors, args.quick)
         sets = chosen_sets(args.sets, args.quick, args.data_home, args.offline)
@@ -154,31 +205,29 @@ def main(argv: list[str] | None = None) -> int:
         wanted = runs.cells(sets, detectors, seeds, args.protocol, args.data_home, args.offline)
         args.output.mkdir(parents=True, exist_ok=True)
         with processes.cluster(args.dask):
-            table = runs.collect(args.output / "cells.csv", wanted, args.jobs, limit, args.retry)
+            runs.collect(cells, wanted, args.jobs, limit, args.retry)
     except (OSError, ValueError) as error:
         print(f"adbench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nadbench: interrupted; call again to go on", file=sys.stderr)
-        return 130
+        status = 130
+    table = runs.kept(runs.read(cells), wanted) if cells.exists() else pd.DataFrame()
+    if table.empty:
+        return status
     kinds = pd.DataFrame(
         {name: protocol.describe(*protocol.load(name, args.data_home, True)) for name in sets}
     ).T
-    command = " ".join(["python scripts/adbench.py", *(sys.argv[1:] if argv is None else argv)])
-    summary = args.output / "index.md"
-    text = tables.summary(table, kinds, command)
-    write_aside(summary, lambda aside: aside.write_text(text))
-    long = tables.long(table, kinds)
+    long = tables.by_division(table, kinds)
     write_aside(args.output / "adbench.csv", lambda aside: long.to_csv(aside, index=False))
-    scores = tables.ranked(tables.by_set(table[table["protocol"] == args.protocol[0]]))
-    if scores.shape[1] > 2:
-        figure = tables.draw(scores)
-        write_aside(args.output / "ranks.png", lambda aside: figure.savefig(aside, format="png"))
+    page = args.output / "adbench.md"
+    command = " ".join(["python scripts/adbench.py", *(sys.argv[1:] if argv is None else argv)])
+    write_page(page, PAGE.format(command=command, figure=f"{page.stem}_ranks.png"))
     failed = table[table["error"] != ""]
     for row in failed.drop_duplicates(["detector", "data", "error"]).itertuples():
         print(f"adbench: {row.detector} on {row.data}: {row.error}", file=sys.stderr)
-    print(f"{summary} written in {time.perf_counter() - start:.0f} s")
-    return 0
+    print(f"{page} written in {time.perf_counter() - start:.0f} s")
+    return status
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 OURS, PORT, OTHER = "#1b7837", "#b2182b", "#555555"
 TURNED = ", turned round"  # D(x) of a port that returns it as the outlier score, as 1 - D(x)
+NOT_SETTINGS = ("random_state", "n_features", "verbose")
 INSTALL = (
     "Install PyTorch's CPU build first, as its own site tells (pip would bring the one for CUDA),"
     " then the extra: pip install -e '.[compare]'."
@@ -48,6 +50,13 @@ class Detector:
     def kind(self) -> type:
         """Import its class, which takes seconds for some."""
         return getattr(importlib.import_module(self.module), self.name)
+
+    @property
+    def settings(self) -> str:
+        """All its parameters as JSON, but for what it is seeded by: numbers are theirs alone."""
+        taken = inspect.signature(self.kind()).parameters
+        defaults = {name: taken[name].default for name in taken if name not in NOT_SETTINGS}
+        return json.dumps({**defaults, **self.parameters}, default=repr)
 
     def build(self, seed: int, n_features: int):
         """Make it for rows of so many features."""

@@ -18,7 +18,7 @@ from common import processes
 from gaal_alocc.files import write_aside
 from ranking.detectors import TURNED, Detector
 
-KEY = ["detector", "data", "protocol", "seed", "random_state"]
+KEY = ["detector", "data", "protocol", "seed", "settings", "random_state"]
 _own = threading.local()
 _started: list[Worker] = []  # by the threads of this process
 _leaving = threading.Event()
@@ -32,17 +32,19 @@ def cells(
     data_home: Path | None,
     offline: bool,
 ) -> list[dict]:
-    """Lay the cells out, set by set; in a set all detectors by one division after the other.
+    """Lay the cells out, division by division: whoever stops early has fewer, but of all sets.
 
     A detector of one seed is seeded as its rows are divided, one of several by 0, 1, ...
     """
     home = None if data_home is None else str(data_home)
+    settings = {name: entry.settings for name, entry in detectors.items()}
     return [
         {
             "detector": detector,
             "data": name,
             "protocol": protocol,
             "seed": seed,
+            "settings": settings[detector],
             "random_state": seed if entry.seeds == 1 else own,
             "entry": dataclasses.asdict(entry),
             "data_home": home,
@@ -50,8 +52,8 @@ def cells(
             "alone": protocol == "whole",  # so that the peak of memory is its own
         }
         for protocol in protocols
-        for name in data
         for seed in seeds
+        for name in data
         for detector, entry in detectors.items()
         for own in range(entry.seeds)
     ]
@@ -126,11 +128,8 @@ def run_some(some: list[dict], limit: float | None) -> list[dict]:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read the table of finished cells; an empty one where there is none."""
-    if not path.exists():
-        return pd.DataFrame(columns=[*KEY, "error"])
-    return pd.read_csv(path, keep_default_na=False, na_values={"auc": "", "average_precision": "",
-        "fit_s": "", "score_s": "", "memory_mb": ""})  # fmt: skip
+    """Read a table in which an empty error is none."""
+    return pd.read_csv(path, dtype={"error": str}).fillna({"error": ""})
 
 
 def collect(
@@ -145,13 +144,13 @@ def collect(
 
     from gaal_alocc.progress import Progbar
 
-    table = read(path)
-    kept = table[table["error"] == ""] if retry else table
-    known = set(kept[KEY].itertuples(index=False, name=None))
+    table = read(path) if path.exists() else pd.DataFrame(columns=[*KEY, "error"])
+    known = table[table["error"] == ""] if retry else table
+    known = set(known[KEY].itertuples(index=False, name=None))
     missing = [cell for cell in wanted if tuple(cell[k] for k in KEY) not in known]
     if len(missing) < len(wanted):
         print(f"{len(wanted) - len(missing)} of {len(wanted)} cells are there already", flush=True)
-    together = itertools.groupby(missing, lambda cell: [cell[k] for k in KEY[:4]])
+    together = itertools.groupby(missing, lambda cell: [cell[k] for k in KEY[:-1]])
     work = [delayed(run_some)(list(some), limit) for _, some in together]
     done, bar = 0, Progbar(len(missing), unit_name="cell") if missing else None
     parallel = Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")
@@ -161,9 +160,16 @@ def collect(
             write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
             done += sum(not row["detector"].endswith(TURNED) for row in rows)
             bar.update(done, finalize=done == len(missing))
-    keys = pd.MultiIndex.from_frame(pd.DataFrame(wanted)[KEY])
+    return kept(table, wanted)
+
+
+def kept(table: pd.DataFrame, wanted: list[dict]) -> pd.DataFrame:
+    """Take of a table of finished cells those that are wanted, in their order."""
     plain = table.assign(detector=table["detector"].str.removesuffix(TURNED))
-    return table[pd.MultiIndex.from_frame(plain[KEY]).isin(keys)].reset_index(drop=True)
+    place = {tuple(cell[k] for k in KEY): i for i, cell in enumerate(wanted)}
+    places = [place.get(key, math.nan) for key in plain[KEY].itertuples(index=False, name=None)]
+    table = table.assign(place=places).dropna(subset="place")
+    return table.sort_values("place", kind="stable", ignore_index=True).drop(columns="place")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,16 +14,57 @@ from scipy.stats import friedmanchisquare, rankdata, spearmanr, wilcoxon
 from ranking.detectors import DETECTORS, OTHER, TURNED
 
 LEVEL = 0.05
+MOST_SETS = 0.8  # of all, has who is ranked
+KINDS = ["rows", "features", "outliers", "clustered", "distance"]
+PORTS = ["SOGAAL", "PyOD SO_GAAL", "MOGAAL", "PyOD MO_GAAL"]
 
 
-def by_set(cells: pd.DataFrame, score: str = "auc") -> pd.DataFrame:
-    """Mean score over divisions and seeds: a row a set, a column a detector.
+def by_division(cells: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
+    """Put together a row a protocol, set, division and detector: means over its trainings.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        As they were collected.
+    sets : DataFrame
+        A row a set by its name: what it is like.
+
+    Returns
+    -------
+    DataFrame
+        What the other functions here take. A detector of which a cell failed has no score.
+    """
+    groups = cells.groupby(["protocol", "data", "seed", "detector"], sort=False)
+    means = groups.agg(
+        trainings=("auc", "size"),
+        auc=("auc", lambda values: values.mean(skipna=False)),
+        auc_sd=("auc", "std"),
+        average_precision=("average_precision", lambda values: values.mean(skipna=False)),
+        fit_s=("fit_s", "median"),
+        score_s=("score_s", "median"),
+        memory_mb=("memory_mb", "median"),
+        error=("error", "max"),
+    )
+    return means.reset_index().merge(sets.reset_index(names="data"), on="data").round(4)
+
+
+def alike(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each set the divisions on which all have run that have run on the set at all."""
+    keys = [table["protocol"], table["data"]]
+    here = table.groupby(["protocol", "data", "seed"])["detector"].transform("nunique")
+    return table[here == table.groupby(keys)["detector"].transform("nunique")]
+
+
+def by_set(table: pd.DataFrame, score: str = "auc") -> pd.DataFrame:
+    """Mean score over divisions: a row a set, a column a detector, of the detectors' order.
 
     Where a cell has failed it is NaN, as the mean would be of other divisions than the others'.
     """
-    order = {name: list(dict.fromkeys(cells[name])) for name in ("data", "detector")}
-    means = cells.groupby(["data", "detector"])[score].agg(lambda values: values.mean(skipna=False))
-    return means.unstack().reindex(index=order["data"], columns=order["detector"])
+    data, found = table["data"].unique(), table["detector"].unique()
+    ways = [name + way for name in DETECTORS for way in ("", TURNED)]
+    order = [*(name for name in ways if name in found), *(n for n in found if n not in ways)]
+    means = table.groupby(["data", "detector"])[score].agg(lambda values: values.mean(skipna=False))
+    return means.unstack().reindex(index=data, columns=order)
 
 
 def ranks(scores: pd.DataFrame) -> pd.DataFrame:
@@ -54,9 +96,12 @@ def pairs(scores: pd.DataFrame) -> pd.Series:
 
 
 def ranked(scores: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the detectors that failed on a set, and those that are another's turned round."""
-    whole = scores.dropna(axis=1)
-    return whole[[name for name in whole if not name.endswith(TURNED)]]
+    """Leave out what cannot be ranked, and then the sets that some of the others lack.
+
+    That is who has less than four of five sets, and what is another's turned round.
+    """
+    own = scores[[name for name in scores if not name.endswith(TURNED)]]
+    return own.loc[:, own.notna().mean() >= MOST_SETS].dropna()
 
 
 def cliques(p: pd.Series, order: list[str]) -> list[tuple[int, int]]:
@@ -113,143 +158,160 @@ def draw(scores: pd.DataFrame) -> Figure:
     return figure
 
 
-def overall(cells: pd.DataFrame) -> list[str]:
-    """Lay out what each detector does over all sets that all of them have run on."""
-    auc, precision = by_set(cells), by_set(cells, "average_precision")
+def overall(table: pd.DataFrame) -> list[str]:
+    """Lay out what each detector does over the sets that all have that are ranked, and tests."""
+    auc, precision = by_set(table), by_set(table, "average_precision")
     whole = ranked(auc)
-    order = ranks(whole).mean() if len(whole) else pd.Series(dtype=float)
-    spread = cells.groupby(["detector", "data"])["auc"].std().groupby("detector").median()
+    if whole.shape[1] < 3 or len(whole) < 2:
+        return ["Too few detectors or sets for a test of their ranks."]
+    order = ranks(whole).mean()
     rows = []
     for name in auc:
-        own = cells[(cells["detector"] == name) & (cells["error"] == "")]
-        missing = int(auc[name].isna().sum())
-        rows.append(
-            [
-                name,
-                f"{auc[name].mean():.3f}" + (f" (without {missing} sets)" if missing else ""),
-                f"{precision[name].mean():.3f}",
-                f"{order[name]:.2f}" if name in order else "",
-                f"{spread[name]:.3f}" if spread[name] > 0 else "0",
-                f"{(auc[name] < 0.5).sum()} of {len(auc) - missing}",
-                f"{own['fit_s'].median():.2g} ({own['fit_s'].max():.2g})",
-                f"{own['score_s'].median():.2g}",
+        own = table[(table["detector"] == name) & (table["error"] == "")]
+        rows.append([name, f"{auc[name].notna().sum()} of {len(auc)}"])
+        if name in order:
+            rows[-1] += [
+                f"{whole[name].mean():.3f}",
+                f"{precision.loc[whole.index, name].mean():.3f}",
+                f"{order[name]:.2f}",
+                f"{(whole[name] < 0.5).sum()}",
             ]
-        )
-    head = [
-        "detector", "mean AUC", "mean AP", "mean rank", "SD", "AUC below 0.5, sets", "fit, s",
-        "score, s",
-    ]  # fmt: skip
-    return markdown(head, rows)
-
-
-def tests(cells: pd.DataFrame) -> list[str]:
-    """Tell what the ranks are worth: Friedman's test over all, then the pairs that differ."""
-    whole = ranked(by_set(cells))
-    if whole.shape[1] < 3 or len(whole) < 2:
-        return ["Too few detectors or sets for a test of their ranks.", ""]
-    p = friedmanchisquare(*whole.to_numpy().T).pvalue
+        else:
+            rows[-1] += [""] * 4
+        rows[-1] += [
+            f"{own['fit_s'].median():.2g} ({own['fit_s'].max():.2g})",
+            f"{own['score_s'].median():.2g}",
+        ]
+    head = ["detector", "sets", "mean AUC", "mean AP", "mean rank", "AUC below 0.5", "fit, s",
+            "score, s"]  # fmt: skip
     adjusted = pairs(whole)
-    lines = [
-        f"{whole.shape[1]} detectors are ranked on {len(whole)} sets. That all rank alike has"
-        f" p = {p:.2g} (Friedman)."
-    ]
-    mean = ranks(whole).mean()
-    found = [sorted(pair, key=mean.get) for pair in adjusted.index[adjusted < LEVEL]]
+    found = [sorted(pair, key=order.get) for pair in adjusted.index[adjusted < LEVEL]]
     listed = "; ".join(f"{better} before {worse}" for better, worse in found)
-    lines += [
-        f"Pairs that differ (Wilcoxon, Holm, p < {LEVEL}): {listed or 'none'}.",
+    p = friedmanchisquare(*whole.to_numpy().T).pvalue
+    lacking = numbers(auc.index.difference(whole.index, sort=False))
+    return [
+        *markdown(head, rows),
         "",
+        f"Means and ranks are of the {whole.shape[1]} detectors on the {len(whole)} sets that they"
+        f" all have{f' (so not {lacking})' if lacking else ''}. That all rank alike has p ="
+        f" {p:.2g} (Friedman). Pairs that differ (Wilcoxon, Holm, p < {LEVEL}):"
+        f" {listed or 'none'}.",
     ]
-    return lines
 
 
-def sets_table(cells: pd.DataFrame) -> list[str]:
-    """Lay out AUC set by set, and below it why cells failed."""
-    auc = by_set(cells)
-    failed = cells[cells["error"] != ""].groupby(["detector", "data"], sort=False)["error"].first()
-
-    def cell(name: str, detector: str) -> str:
-        value = auc.loc[name, detector]
-        missing = "failed" if (detector, name) in failed else "not run"
-        return f"{value:.2f}" if value == value else missing
-
-    rows = [[name, *(cell(name, detector) for detector in auc)] for name in auc.index]
-    told = [f"- {detector} on {name} failed: {error}" for (detector, name), error in failed.items()]
-    return [*markdown(["mean AUC", *auc.columns], rows), "", *told]
+def numbers(values: pd.Series) -> str:
+    """Name the numbers of sets, such as "2, 10" of 2_annthyroid and 10_cover."""
+    return ", ".join(str(value).split("_")[0] for value in values)
 
 
-def beside(cells: pd.DataFrame) -> list[str]:
+def sets_table(table: pd.DataFrame) -> list[str]:
+    """Lay out AUC set by set, and below it what failed and what has not been run in full."""
+    auc = by_set(table)
+    plain = table[~table["detector"].str.endswith(TURNED)]
+    good, failed = plain[plain["error"] == ""], plain[plain["error"] != ""]
+    fewest = good.groupby(["detector", "data"], sort=False)["trainings"].min()
+    told = {}  # of a detector, and so for all of the same sets: what, and on which
+    for name in (name for name in auc if not name.endswith(TURNED)):
+        for error, own in failed[failed["detector"] == name].groupby("error"):
+            told.setdefault((f"failed: {error}", numbers(own["data"].unique())), []).append(name)
+        seeds = DETECTORS[name].seeds if name in DETECTORS else 1
+        own = fewest.get(name, pd.Series(dtype=int))
+        for trainings, short in own[own < seeds].groupby(own):
+            told.setdefault((f"{trainings} of {seeds} seeds", numbers(short.index)), []).append(
+                name
+            )
+        there = plain.loc[plain["detector"] == name, "data"]
+        if len(absent := auc.index.difference(there, sort=False)):
+            told.setdefault(("not run", numbers(absent)), []).append(name)
+    divisions = table.groupby("data")["seed"].nunique()
+    rows = [
+        [name, divisions[name], *(f"{value:.2f}" if value == value else "-" for value in own)]
+        for name, own in auc.iterrows()
+    ]
+    lines = [f"- {', '.join(names)}, on {on}: {what}" for (what, on), names in told.items()]
+    return [*markdown(["mean AUC", "divisions", *auc.columns], rows), "", *lines]
+
+
+def ports(table: pd.DataFrame) -> list[str]:
+    """Lay out ours beside their ports, on the sets that both of a kind's ports have run on."""
+    plain = table["detector"].str.removesuffix(TURNED)
+    auc = by_set(alike(table[plain.isin(PORTS)])).dropna()
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in auc.iterrows()]
+    rows.append([f"mean of {len(auc)}", *(f"{value:.3f}" for value in auc.mean())])
+    rows.append(["below 0.5", *(f"{n}" for n in (auc < 0.5).sum())])
+    return markdown(["mean AUC", *auc], rows)
+
+
+def beside(table: pd.DataFrame) -> list[str]:
     """Lay out what a protocol changes: mean AUC by each, over the sets that all were run on."""
-    scores = {name: by_set(own) for name, own in cells.groupby("protocol", sort=False)}
-    if len(scores) < 2:
-        return []
-    detectors = [d for d in next(iter(scores.values())) if all(d in own for own in scores.values())]
-    shared = pd.concat([own[detectors] for own in scores.values()], axis=1, join="inner").dropna()
-    data = list(shared.index)
-    first, *others = (own.loc[data, detectors] for own in scores.values())
+    names = table["protocol"].unique()
+    both = table.groupby("detector")["protocol"].transform("nunique") == len(names)
+    table = alike(table[both])
+    both = table.groupby(["data", "seed"])["protocol"].transform("nunique") == len(names)
+    if len(names) < 2 or not both.any():
+        return ["One protocol alone."]
+    scores = {name: by_set(table[both & (table["protocol"] == name)]) for name in names}
+    shared, detectors = pd.concat(scores, axis=1).dropna(), list(scores[names[0]])
+    first, *others = (own.loc[shared.index, detectors] for own in scores.values())
     rows = [
         [d, f"{first[d].mean():.3f}", *(f"{own[d].mean():.3f}" for own in others),
          *(f"{(own - first)[d].min():+.2f} to {(own - first)[d].max():+.2f}" for own in others)]
         for d in detectors
     ]  # fmt: skip
-    names = list(scores)
     head = ["mean AUC", *names, *(f"{name}, set by set" for name in names[1:])]
-    title = f"## {' and '.join(names)}, on {', '.join(data)}"
-    return [title, "", *markdown(head, rows), ""]
+    return [*markdown(head, rows), "", f"On {', '.join(shared.index)}."]
 
 
-def long(cells: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
-    """Put together a row a protocol, set and detector: means, what failed, and the kind of set."""
-    groups = cells.groupby(["protocol", "data", "detector"], sort=False)
-    means = groups.agg(
-        trainings=("auc", "size"),
-        auc=("auc", lambda values: values.mean(skipna=False)),
-        auc_sd=("auc", "std"),
-        average_precision=("average_precision", lambda values: values.mean(skipna=False)),
-        fit_s=("fit_s", "median"),
-        score_s=("score_s", "median"),
-        memory_mb=("memory_mb", "median"),
-        error=("error", "max"),
+def whole_sets(table: pd.DataFrame) -> list[str]:
+    """Lay out what detectors do on whole sets, and what they cost: time and memory."""
+    own = table.sort_values(["rows", "detector"])
+    rows = [
+        [row.data, f"{row.rows:,.0f} x {row.features:.0f}", row.detector,
+         *([f"{row.auc:.3f}", f"{row.average_precision:.3f}", f"{row.fit_s:.0f}",
+            f"{row.score_s:.1f}", f"{row.memory_mb:.0f}"] if row.error == "" else [row.error] * 5)]
+        for row in own.itertuples()
+    ]  # fmt: skip
+    return markdown(
+        ["set", "rows", "detector", "AUC", "AP", "fit, s", "score, s", "memory, MB"], rows
     )
-    return means.reset_index().merge(sets.reset_index(names="data"), on="data").round(5)
 
 
-def kinds(cells: pd.DataFrame, sets: pd.DataFrame) -> list[str]:
+def kinds(table: pd.DataFrame) -> list[str]:
     """Lay out with what kind of set a detector is the better, beside the others: Spearman's rho.
 
     AUC is taken above the mean of the detectors that are ranked, as sets are hard for all or easy.
     """
-    auc = ranked(by_set(cells))
-    auc = auc.sub(auc.mean(axis=1), axis=0)
-    known = sets.reindex(auc.index)
+    auc = ranked(by_set(table))
     if len(auc) < 5:
-        return ["Too few sets to tell of kinds of them.", ""]
-    rows = []
-    for name in auc:
-        kept = auc[name].notna() & known.notna().all(axis=1)
-        found = [spearmanr(auc[name][kept], known[kind][kept]) for kind in known]
-        rows.append([name, *(f"{r:+.2f}{' *' if p < LEVEL else ''}" for r, p in found)])
-    return [*markdown(["better with more", *known.columns], rows), ""]
+        return ["Too few sets to tell of kinds of them."]
+    auc = auc.sub(auc.mean(axis=1), axis=0)
+    known = table.drop_duplicates("data").set_index("data")[KINDS].reindex(auc.index)
+    auc, known = auc[known.notna().all(axis=1)], known.dropna()
+    found = {name: [spearmanr(auc[name], known[kind]) for kind in KINDS] for name in auc}
+    rows = [[name, *(f"{r:+.2f}{' *' if p < LEVEL else ''}" for r, p in own)]
+            for name, own in found.items()]  # fmt: skip
+    return markdown(["better with more", *KINDS], rows)
 
 
-def summary(cells: pd.DataFrame, sets: pd.DataFrame, command: str) -> str:
-    """Lay all out as Markdown, a part for every protocol."""
-    lines = ["# Detectors on ADBench's data sets", "", f"Made by `{command}`.", ""]
-    for protocol, own in cells.groupby("protocol", sort=False):
-        lines += [f"## Protocol: {protocol}", "", *overall(own), "", *tests(own), *sets_table(own)]
-        lines += ["", *kinds(own, sets)]
-    lines += beside(cells)
-    lines += [
-        "AUC and AP (average precision): the mean over divisions and seeds, of sets the mean of"
-        " those. SD: that of AUC over divisions and seeds on a set, the median of the sets. Times"
-        " on one thread: the median, and the longest; the first of a shape is compiled in it.",
-        "",
-        "Kinds of sets: Spearman's correlation, over the sets, of AUC above the mean of all"
-        f" ranked detectors; * for p < {LEVEL}, which one of twenty has by chance. clustered:"
-        " the share of outliers whose nearest row is an outlier; distance: of an outlier to its"
-        " nearest inlier, in that of an inlier to its own.",
-        "",
-        "![Mean ranks](ranks.png)",
-        "",
-    ]
-    return "\n".join(lines)
+def parts(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Lay out what a page shows, by the names by which it marks the places."""
+    first = table[table["protocol"] == table["protocol"].iloc[0]]
+    published = alike(first)
+    return {
+        "overall": overall(published),
+        "sets": sets_table(published),
+        "ports": ports(first),
+        "kinds": kinds(published),
+        "protocols": beside(table[table["protocol"] != "whole"]),
+        "whole": whole_sets(table[table["protocol"] == "whole"]),
+    }
+
+
+def fill(page: str, table: pd.DataFrame) -> str:
+    """Put the tables into a page that marks their places: ``<!-- sets -->`` to ``<!-- end -->``."""
+    laid_out = parts(table)
+
+    def part(place: re.Match) -> str:
+        return "\n".join([f"<!-- {place[1]} -->", "", *laid_out[place[1]], "", "<!-- end -->"])
+
+    return re.sub(rf"<!-- ({'|'.join(laid_out)}) -->.*?<!-- end -->", part, page, flags=re.DOTALL)

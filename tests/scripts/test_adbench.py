@@ -1,6 +1,8 @@
 """The benchmark: rows divided as ADBench does, cells that are kept or fail alone, their tables."""
 
+import dataclasses
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -196,6 +198,18 @@ def test_what_is_done_is_kept_and_only_what_failed_is_run_again(plain, tmp_path,
     assert part["detector"].tolist() == ["plain"] * 2
 
 
+def test_a_cell_of_other_settings_is_another_cell(plain, tmp_path):
+    path = tmp_path / "cells.csv"
+    first = runs.collect(path, lay_out(plain, ["plain"]), 1, None, retry=False)
+    assert json.loads(first["settings"].iloc[0]) == {"slow": 0, "wrong": False}
+    plain["plain"] = dataclasses.replace(plain["plain"], parameters={"wrong": True})
+    second = runs.collect(path, lay_out(plain, ["plain"]), 1, None, retry=False)
+    assert (second["error"] == "ValueError: it cannot be done").all()
+    both = runs.read(path)
+    assert len(both) == 4
+    pd.testing.assert_frame_equal(both[both["error"] == ""].reset_index(drop=True), first)
+
+
 @pytest.mark.slow
 def test_no_process_is_left_behind(plain, tmp_path):
     started = []
@@ -230,14 +244,23 @@ def test_cells_are_spread_over_a_cluster(plain, tmp_path, monkeypatch):
 # Tables
 
 
-def made(auc, protocol="published"):
+def made(auc, protocol="published", seed=1, trainings=1):
     """Cells of detectors, a list of AUC over sets each; None for one that failed."""
     return pd.DataFrame(
-        {"detector": name, "data": f"set {i}", "protocol": protocol, "seed": 1, "random_state": 1,
-         "auc": np.nan if value is None else value, "average_precision": 0.5, "fit_s": 2.0,
-         "score_s": 1.0, "memory_mb": np.nan, "error": "longer than 9 s" if value is None else ""}
+        {"detector": name, "data": f"{i}_set", "protocol": protocol, "seed": seed,
+         "random_state": own, "auc": np.nan if value is None else value, "average_precision": 0.5,
+         "fit_s": 2.0, "score_s": 1.0, "memory_mb": np.nan,
+         "error": "longer than 9 s" if value is None else ""}
         for name, values in auc.items() for i, value in enumerate(values)
+        for own in range(trainings)
     )  # fmt: skip
+
+
+def divided(*cells):
+    """Cells as the tables take them, of sets that are told apart by all that is told of them."""
+    names = sorted({name for own in cells for name in own["data"]})
+    like = {kind: [float(name.split("_")[0]) for name in names] for kind in tables.KINDS}
+    return tables.by_division(pd.concat(cells), pd.DataFrame(like, names))
 
 
 def test_holm_adjusts_as_in_the_textbook():
@@ -245,17 +268,34 @@ def test_holm_adjusts_as_in_the_textbook():
     np.testing.assert_allclose(tables.holm(p), [0.03, 0.06, 0.06, 0.02])
 
 
-def test_ranks_are_shared_by_ties_and_leave_out_what_failed():
-    scores = tables.by_set(made({"a": [0.9, 0.8], "b": [0.9, 0.7], "c": [0.1, None]}))
-    assert scores["c"].isna().tolist() == [False, True]
+def test_a_division_has_the_mean_of_its_trainings_or_no_score():
+    cells = made({"a": [0.9, 0.8]}, trainings=2)
+    cells["auc"] = [0.9, 0.7, 0.8, np.nan]
+    table = divided(cells)
+    assert table["auc"].iloc[0] == pytest.approx(0.8)
+    assert table["auc_sd"].iloc[0] == pytest.approx(0.1414, abs=1e-4)
+    assert np.isnan(table["auc"].iloc[1])
+    assert table["trainings"].tolist() == [2, 2]
+
+
+def test_what_is_compared_is_of_the_same_divisions():
+    both, one = made({"a": [0.9, 0.8], "b": [0.5, 0.5]}), made({"a": [0.1], "c": [0.3]}, seed=2)
+    kept = tables.alike(divided(both, one))
+    assert set(kept.loc[kept["data"] == "1_set", "seed"]) == {1}
+    assert kept[kept["data"] == "0_set"].empty  # b and c have no division in common
+    kept = tables.alike(divided(both, made({"a": [0.1]}, seed=2)))
+    assert tables.by_set(kept).loc["0_set"].tolist() == [0.9, 0.5]
+
+
+def test_ranks_are_shared_by_ties_and_of_the_sets_that_all_have():
+    scores = {"a": [0.9, 0.8, 0.7], "b": [0.9, 0.7, 0.8], "c": [0.1, None, None]}
+    scores = tables.by_set(divided(made(scores)))
+    assert scores["c"].isna().tolist() == [False, True, True]
     whole = tables.ranked(scores)
-    assert list(whole) == ["a", "b"]
-    assert tables.ranks(whole)["a"].tolist() == [1.5, 1]
-
-
-def test_a_set_of_which_a_cell_failed_has_no_mean():
-    cells = pd.concat([made({"a": [0.9]}), made({"a": [None]})])
-    assert tables.by_set(cells).isna().all(axis=None)
+    assert list(whole) == ["a", "b"]  # c has too few
+    assert tables.ranks(whole)["a"].tolist() == [1.5, 1, 2]
+    most = {"a": [0.9] * 10, "b": [*[0.8] * 9, None]}
+    assert len(tables.ranked(tables.by_set(divided(made(most))))) == 9
 
 
 def test_what_does_not_differ_is_joined_by_a_bar():
@@ -267,7 +307,7 @@ def test_what_does_not_differ_is_joined_by_a_bar():
 def test_a_detector_that_is_always_better_differs():
     rng = np.random.default_rng(0)
     worse = rng.uniform(0.4, 0.8, 12)
-    scores = tables.by_set(made({"worse": worse, "better": worse + 0.1, "same": worse}))
+    scores = tables.by_set(divided(made({"worse": worse, "better": worse + 0.1, "same": worse})))
     p = tables.pairs(scores)
     assert p["worse", "better"] < 0.01
     assert p["worse", "same"] == 1
@@ -276,23 +316,36 @@ def test_a_detector_that_is_always_better_differs():
     assert texts == {"better  1.00", "worse  2.50", "2.50  same"}
 
 
-def test_the_page_says_what_failed_and_who_differs(tmp_path):
-    rng = np.random.default_rng(0)
-    base = rng.uniform(0.5, 0.8, 8)
-    cells = made({"good": base + 0.1, "bad": base - 0.2, "mid": base, "late": [*base[:-1], None]})
-    sets = pd.DataFrame(
-        {"rows": range(8), "features": range(8, 0, -1)}, [f"set {i}" for i in range(8)]
-    )
-    page = tables.summary(cells, sets, "the command")
-    assert "Made by `the command`" in page
-    assert "| late | 0." in page
-    assert "(without 1 sets)" in page
-    assert "longer than 9 s" in page
-    assert "good before bad" in page
-    table = tables.long(cells, sets)
-    assert len(table) == 32
-    assert table.loc[table["error"] != "", "auc"].isna().all()
-    assert set(table["rows"]) == set(range(8))
+def test_the_page_says_who_differs_and_what_is_missing(tmp_path, script, capsys):
+    base = np.random.default_rng(0).uniform(0.5, 0.8, 12)
+    scores = {"kNN": base + 0.1, "LOF": base - 0.2, "SOGAAL": base, "PCA": [*base[:-1], None]}
+    parts = [made(scores), made({"HBOS": [0.5]}), made({"kNN": base - 0.1}, "distinct")]
+    whole = made({"IsolationForest": [0.7, None]}, "whole")
+    divided(*parts, whole.assign(memory_mb=321.0)).to_csv(tmp_path / "page.csv", index=False)
+    page = tmp_path / "page.md"
+    page.write_text(script.PAGE.format(command="the command", figure="page_ranks.png"))
+    assert script.main(["--page", str(page)]) == 0
+    text = page.read_text()
+    assert (tmp_path / "page_ranks.png").stat().st_size > 0
+    assert "Made by `the command`" in text
+    assert "4 detectors on the 11 sets that they all have (so not 11)" in text
+    assert "kNN before LOF" in text
+    assert "| HBOS | 1 of 12 |  |" in text
+    assert "- HBOS, on 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: not run" in text
+    assert "- PCA, on 11: failed: longer than 9 s" in text
+    assert "- SOGAAL, on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: 1 of 5 seeds" in text
+    assert f"| kNN | {base.mean() + 0.1:.3f} | {base.mean() - 0.1:.3f} | -0.20 to -0.20 |" in text
+    assert "| 0_set | 0 x 0 | IsolationForest | 0.700 | 0.500 | 2 | 1.0 | 321 |" in text
+    assert script.main(["--page", str(page)]) == 0
+    assert page.read_text() == text
+    assert script.main(["--page", str(tmp_path / "other.md")]) == 2
+    assert "other.md" in capsys.readouterr().err
+
+
+def test_the_published_page_is_made_of_the_published_table():
+    docs = SCRIPTS.parent / "docs"
+    page = (docs / "adbench.md").read_text()
+    assert page == tables.fill(page, runs.read(docs / "adbench.csv"))
 
 
 # The command
@@ -305,7 +358,7 @@ def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, mon
     options += ["--detectors", "IsolationForest", "LOF"]
     assert script.main(options) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "adbench.csv", "cells.csv", "index.md",
+        "adbench.csv", "adbench.md", "cells.csv",
     ]  # fmt: skip
     table = pd.read_csv(tmp_path / "out" / "adbench.csv")
     assert table["data"].tolist() == ["WDBC", "WDBC", "wine", "wine"]
@@ -341,3 +394,18 @@ def test_a_set_that_is_none_or_not_at_hand_is_named(
     options = ["--offline", "--output", str(tmp_path), "--detectors", "IsolationForest"]
     assert script.main([*names, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_set_is_downloaded_once_or_it_is_said_why_not(script, tmp_path, monkeypatch):
+    (tmp_path / "served").mkdir()
+    url = (tmp_path / "served").as_uri() + "/{name}.npz"
+    monkeypatch.setattr("gaal.adbench.ADBENCH_URL", url)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
+    served = tmp_path / "served" / "45_wine.npz"
+    np.savez(served, X=np.random.default_rng(0).random((129, 13)), y=np.arange(129) < 10)
+    assert script.chosen_sets(["45"], False, None, offline=False) == ["45_wine"]
+    served.unlink()
+    assert script.chosen_sets(["45"], False, None, offline=True) == ["45_wine"]
+    with pytest.raises(OSError, match="Could not download the data set 4_breastw from file:"):
+        script.chosen_sets(["4"], False, None, offline=False)

@@ -228,7 +228,7 @@ def sets_table(table: pd.DataFrame) -> list[str]:
         [name, divisions[name], *(f"{value:.2f}" if value == value else "-" for value in own)]
         for name, own in auc.iterrows()
     ]
-    lines = [f"- {', '.join(names)}, on {on}: {what}" for (what, on), names in told.items()]
+    lines = [f"- {'; '.join(names)}; on {on}: {what}" for (what, on), names in told.items()]
     return [*markdown(["mean AUC", "divisions", *auc.columns], rows), "", *lines]
 
 

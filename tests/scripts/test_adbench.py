@@ -331,9 +331,9 @@ def test_the_page_says_who_differs_and_what_is_missing(tmp_path, script, capsys)
     assert "4 detectors on the 11 sets that they all have (so not 11)" in text
     assert "kNN before LOF" in text
     assert "| HBOS | 1 of 12 |  |" in text
-    assert "- HBOS, on 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: not run" in text
-    assert "- PCA, on 11: failed: longer than 9 s" in text
-    assert "- SOGAAL, on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: 1 of 5 seeds" in text
+    assert "- HBOS; on 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: not run" in text
+    assert "- PCA; on 11: failed: longer than 9 s" in text
+    assert "- SOGAAL; on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: 1 of 5 seeds" in text
     assert f"| kNN | {base.mean() + 0.1:.3f} | {base.mean() - 0.1:.3f} | -0.20 to -0.20 |" in text
     assert "| 0_set | 0 x 0 | IsolationForest | 0.700 | 0.500 | 2 | 1.0 | 321 |" in text
     assert script.main(["--page", str(page)]) == 0

@@ -30,7 +30,8 @@ def build(fidelity="published"):
 
 
 def fit(images, models=None, n_epochs=2, **options):
-    models = build() if models is None else models
+    if models is None:  # alike, and so of one program
+        models, options = build(), {"share_as": __name__, **options}
     history = training.train(models, *images, batch_size=BATCH, n_epochs=n_epochs, **options)
     return history, models
 

@@ -7,7 +7,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,21 +15,30 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
-def start(module: str, threads: int, errors: IO) -> subprocess.Popen:
+def start(module: str, threads: int | None, errors: IO | None, *arguments: str) -> subprocess.Popen:
     """Start a module of these scripts as a process that is spoken to in lines of text."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(SCRIPTS), *(p for p in sys.path if p)]),
-        **dict.fromkeys(THREADS, str(threads)),
+        **({} if threads is None else dict.fromkeys(THREADS, str(threads))),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
         env=environment,
     )
+
+
+def printed(processes: Sequence[subprocess.Popen]) -> list[str]:
+    """Wait for processes whose errors are piped, and give what the first has printed, by lines."""
+    told = [process.communicate() for process in processes]
+    for process, (_, errors) in zip(processes, told):
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(process.args[2:])} failed: {errors.strip()}")
+    return told[0][0].splitlines()
 
 
 def last_line(errors: IO) -> str:

@@ -146,10 +146,10 @@ def _image_problem(name: str, home: Path | None, digit: int) -> Problem:
 
 
 # ---------------------------------------------------------------------------------------
-# GAAL
+# Settings
 
 
-def _gaal_settings(algorithm: str) -> Callable:
+def _stop_epochs(algorithm: str) -> Callable:
     def settings(problem: Problem, stop_epochs: int | None) -> dict:
         published = problem.so_stop_epochs if algorithm == SO else problem.mo_stop_epochs
         chosen = {"stop_epochs": published if stop_epochs is None else stop_epochs}
@@ -158,7 +158,71 @@ def _gaal_settings(algorithm: str) -> Callable:
     return settings
 
 
-def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Callable:
+def _epoch_num(problem: Problem, stop_epochs: int | None) -> dict:
+    return {"epoch_num": 3 * _stop_epochs(SO)(problem, stop_epochs)["stop_epochs"]}
+
+
+def _fixed(**settings) -> Callable:
+    return lambda problem, stop_epochs: settings
+
+
+_defaults = _fixed()
+
+
+# ---------------------------------------------------------------------------------------
+# Outlier scores of a fitted detector
+
+
+def _of_the_test_rows(detector, X_test: np.ndarray) -> dict[str, np.ndarray]:
+    return {"": outlier_scores(detector, X_test)}
+
+
+def _of_its_own_rows(detector, X_test: np.ndarray) -> dict[str, np.ndarray]:
+    if hasattr(detector, "decision_scores_"):
+        return {"": detector.decision_scores_}
+    return {"": -detector.negative_outlier_factor_}
+
+
+def _both_ways_round(detector, X_test: np.ndarray) -> dict[str, np.ndarray]:
+    d = outlier_scores(detector, X_test)
+    return {"D(x), as it is": d, "1 - D(x), turned round": 1 - d}
+
+
+def _of_alocc(detector, X_test: np.ndarray) -> dict[str, np.ndarray]:
+    from alocc.protocols import all_scores
+
+    names = {"reconstruction": "reconstruction", "d_rx": "D(R(x))", "d_x": "D(x)"}
+    scores = all_scores(detector, X_test)
+    return {label: -np.asarray(scores[name]) for name, label in names.items()}
+
+
+# ---------------------------------------------------------------------------------------
+
+
+def _detector(
+    title: str,
+    module: str,
+    name: str,
+    scores: Callable = _of_the_test_rows,
+    settings: Callable = _defaults,
+    **how,
+) -> Method:
+    """Make the method of a class, seeded and scored by the conventions of where it comes from."""
+
+    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
+        X, X_test = problem.X, problem.X_test
+        if module.startswith("pyod"):  # whose images are rows
+            X, X_test = (x.reshape(len(x), -1) for x in (X, X_test))
+        kind = getattr(importlib.import_module(module), name)
+        detector = build(kind, seed, X.shape[1], **settings).fit(X)
+        return Fitted(scores(detector, X_test))
+
+    return Method(title, (module,), fit, settings, **how)
+
+
+def _gaal(title: str, algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Method:
+    """Make the method of SOGAAL or MOGAAL with departures, and of what its training tells."""
+
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
         from gaal import training
         from porting.departures import departed
@@ -181,184 +245,56 @@ def _gaal(algorithm: str, departures: tuple[str, ...] = (), **parameters) -> Cal
         }
         return Fitted({"1 - D(x)": 1 - detector.score_samples(problem.X_test)}, facts)
 
-    return fit
-
-
-def _pyod_gaal(module: str, name: str) -> Callable:
-    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        d = outlier_scores(_trained(module, name, problem.X, settings, seed), problem.X_test)
-        return Fitted({"D(x), as it is": d, "1 - D(x), turned round": 1 - d})
-
-    return fit
-
-
-def _pyod_new_settings(problem: Problem, stop_epochs: int | None) -> dict:
-    stop = _gaal_settings(SO)(problem, stop_epochs)["stop_epochs"]
-    return {"epoch_num": 3 * stop}
-
-
-# ---------------------------------------------------------------------------------------
-# The detectors that a user would reach for
-
-
-def _defaults(problem: Problem, stop_epochs: int | None) -> dict:
-    return {}
-
-
-def _trained(module: str, name: str, X: np.ndarray, settings: dict, seed: int):
-    kind = getattr(importlib.import_module(module), name)
-    return build(kind, seed, X.shape[1], **settings).fit(X)
-
-
-def _sklearn(module: str, name: str) -> Callable:
-    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        detector = _trained(module, name, problem.X, settings, seed)
-        return Fitted({"": outlier_scores(detector, problem.X_test)})
-
-    return fit
-
-
-def _local_outlier_factor(problem: Problem, settings: dict, seed: int) -> Fitted:
-    from sklearn.neighbors import LocalOutlierFactor
-
-    return Fitted({"": -LocalOutlierFactor().fit(problem.X).negative_outlier_factor_})
-
-
-def _pyod(module: str, name: str) -> Callable:
-    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        detector = _trained(module, name, problem.X, settings, seed)
-        return Fitted({"": detector.decision_scores_})
-
-    return fit
-
-
-# ---------------------------------------------------------------------------------------
-# Images
-
-
-def _alocc(problem: Problem, settings: dict, seed: int) -> Fitted:
-    from alocc import ALOCC
-    from alocc.protocols import all_scores
-
-    detector = ALOCC(**settings, random_state=seed).fit(problem.X)
-    names = {"reconstruction": "reconstruction", "d_rx": "D(R(x))", "d_x": "D(x)"}
-    scores = all_scores(detector, problem.X_test)
-    return Fitted({label: -np.asarray(scores[name]) for name, label in names.items()})
-
-
-def _pyod_images(module: str, name: str) -> Callable:
-    def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        X, X_test = (x.reshape(len(x), -1) for x in (problem.X, problem.X_test))
-        detector = _trained(module, name, X, settings, seed)
-        return Fitted({"": outlier_scores(detector, X_test)})
-
-    return fit
-
-
-def _fixed(**settings) -> Callable:
-    return lambda problem, stop_epochs: settings
-
-
-# ---------------------------------------------------------------------------------------
-
-GAAL_MODULES = ("gaal.detectors", "porting.departures")
+    modules = ("gaal.detectors", "porting.departures")
+    return Method(title, modules, fit, _stop_epochs(algorithm), measured=not parameters)
 
 
 def _post(bias: str) -> Method:
     departures = ("no_decay", "glorot_uniform", "discriminator_bias", "shuffle", bias)
-    title = f"PyTorch post, by our options, {bias.replace('_', ' ')}"
-    return Method(title, GAAL_MODULES, _gaal(SO, departures), _gaal_settings(SO))
+    return _gaal(f"PyTorch post, by our options, {bias.replace('_', ' ')}", SO, departures)
+
+
+def _port(title: str, module: str, name: str, settings: Callable) -> Method:
+    return _detector(title, f"pyod.models.{module}", name, _both_ways_round, settings)
+
+
+def _pyod(name: str, module: str, **how) -> Method:
+    return _detector(f"{name} (PyOD)", f"pyod.models.{module}", name, _of_its_own_rows, **how)
+
+
+def _pyod_of_images(name: str, module: str, **settings) -> Method:
+    module = f"pyod.models.{module}"
+    return _detector(f"PyOD {name}", module, name, settings=_fixed(**settings), kind=IMAGES)
 
 
 METHODS = {
-    "so-gaal": Method("SOGAAL", GAAL_MODULES, _gaal(SO), _gaal_settings(SO)),
-    "mo-gaal": Method("MOGAAL", GAAL_MODULES, _gaal(MO), _gaal_settings(MO)),
-    "pyod-so-gaal": Method(
-        "PyOD SO_GAAL",
-        ("pyod.models.so_gaal",),
-        _pyod_gaal("pyod.models.so_gaal", "SO_GAAL"),
-        _gaal_settings(SO),
-    ),
-    "pyod-mo-gaal": Method(
-        "PyOD MO_GAAL",
-        ("pyod.models.mo_gaal",),
-        _pyod_gaal("pyod.models.mo_gaal", "MO_GAAL"),
-        _gaal_settings(MO),
-    ),
-    "pyod-so-gaal-new": Method(
-        "PyOD so_gaal_new",
-        ("pyod.models.so_gaal_new",),
-        _pyod_gaal("pyod.models.so_gaal_new", "SO_GAAL"),
-        _pyod_new_settings,
-    ),
+    "so-gaal": _gaal("SOGAAL", SO),
+    "mo-gaal": _gaal("MOGAAL", MO),
+    "pyod-so-gaal": _port("PyOD SO_GAAL", "so_gaal", "SO_GAAL", _stop_epochs(SO)),
+    "pyod-mo-gaal": _port("PyOD MO_GAAL", "mo_gaal", "MO_GAAL", _stop_epochs(MO)),
+    "pyod-so-gaal-new": _port("PyOD so_gaal_new", "so_gaal_new", "SO_GAAL", _epoch_num),
     "post-bias-1e-5": _post("generator_bias_1e-5"),
     "post-bias-1": _post("generator_bias_1"),
-    "gaal-ensemble": Method(
-        "GAALEnsemble",
-        ("gaal.ensemble",),
-        _sklearn("gaal", "GAALEnsemble"),
-        _defaults,
-    ),
-    "isolation-forest": Method(
-        "IsolationForest",
-        ("sklearn.ensemble",),
-        _sklearn("sklearn.ensemble", "IsolationForest"),
-        _defaults,
-    ),
-    "lof": Method(
+    "gaal-ensemble": _detector("GAALEnsemble", "gaal.ensemble", "GAALEnsemble"),
+    "isolation-forest": _detector("IsolationForest", "sklearn.ensemble", "IsolationForest"),
+    "lof": _detector(
         "LocalOutlierFactor",
-        ("sklearn.neighbors",),
-        _local_outlier_factor,
-        _defaults,
+        "sklearn.neighbors",
+        "LocalOutlierFactor",
+        _of_its_own_rows,
         seeded=False,
     ),
-    "ocsvm": Method(
-        "OneClassSVM",
-        ("sklearn.svm",),
-        _sklearn("sklearn.svm", "OneClassSVM"),
-        _defaults,
-        seeded=False,
-    ),
-    "ecod": Method(
-        "ECOD (PyOD)",
-        ("pyod.models.ecod",),
-        _pyod("pyod.models.ecod", "ECOD"),
-        _defaults,
-        seeded=False,
-    ),
-    "knn": Method(
-        "KNN (PyOD)",
-        ("pyod.models.knn",),
-        _pyod("pyod.models.knn", "KNN"),
-        _defaults,
-        seeded=False,
-    ),
+    "ocsvm": _detector("OneClassSVM", "sklearn.svm", "OneClassSVM", seeded=False),
+    "ecod": _pyod("ECOD", "ecod", seeded=False),
+    "knn": _pyod("KNN", "knn", seeded=False),
     # 512 images make 4 batches of 128: 40 epochs are the tutorial's number of updates, or
     # about (160 for 265).
-    "alocc": Method(
-        "ALOCC", ("alocc.detector", "alocc.protocols"), _alocc, _fixed(epochs=40), IMAGES
+    "alocc": _detector(
+        "ALOCC", "alocc.detector", "ALOCC", _of_alocc, _fixed(epochs=40), kind=IMAGES
     ),
-    "pyod-anogan": Method(
-        "PyOD AnoGAN",
-        ("pyod.models.anogan",),
-        _pyod_images("pyod.models.anogan", "AnoGAN"),
-        _fixed(epochs=100),
-        IMAGES,
-    ),
-    "pyod-autoencoder": Method(
-        "PyOD AutoEncoder",
-        ("pyod.models.auto_encoder",),
-        _pyod_images("pyod.models.auto_encoder", "AutoEncoder"),
-        _fixed(epoch_num=40),
-        IMAGES,
-    ),
-    "pyod-deepsvdd": Method(
-        "PyOD DeepSVDD",
-        ("pyod.models.deep_svdd",),
-        _pyod_images("pyod.models.deep_svdd", "DeepSVDD"),
-        _fixed(epochs=100),
-        IMAGES,
-    ),
+    "pyod-anogan": _pyod_of_images("AnoGAN", "anogan", epochs=100),
+    "pyod-autoencoder": _pyod_of_images("AutoEncoder", "auto_encoder", epoch_num=40),
+    "pyod-deepsvdd": _pyod_of_images("DeepSVDD", "deep_svdd", epochs=100),
 }
 
 
@@ -388,11 +324,5 @@ def method(name: str) -> Method:
     from porting.departures import departed
 
     departed(algorithm, departures)  # refuses a wrong name now, not in another process
-    return Method(
-        name,
-        GAAL_MODULES,
-        # XLA pays in the long run, and would be compiled for each of many short ones.
-        _gaal(algorithm, tuple(departures), steps_per_execution=1000),
-        _gaal_settings(algorithm),
-        measured=False,
-    )
+    # XLA pays in the long run, and would be compiled for each of many short ones.
+    return _gaal(name, algorithm, tuple(departures), steps_per_execution=1000)

@@ -15,6 +15,10 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from alocc_mnist import load
+from common import studies
+from mnist_authors import laid_out, split_at
+
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 
@@ -205,17 +209,9 @@ def run(setting: Setting, digit: int, seed: int, epochs: int, images):
     from sklearn.metrics import roc_auc_score
 
     from alocc import networks, training
-    from alocc.datasets import add_noise, one_class_split, to_unit
+    from alocc.datasets import add_noise, to_unit
 
-    split = one_class_split(
-        images.data,
-        images.target,
-        digit,
-        0.5,
-        X_test=images.test_data,
-        y_test=images.test_target,
-        random_state=seed,
-    )
+    split = split_at(0.5, digit, seed, images)
     kinds = [np.flatnonzero(split.is_outlier == kind)[:TEST_SIZE] for kind in (False, True)]
     X_test = to_unit(split.X_test[np.concatenate(kinds)])[..., None].astype("float32")
     is_inlier = np.repeat([True, False], [len(kind) for kind in kinds])
@@ -273,7 +269,6 @@ def summary(table, command: str) -> str:
     later epochs.
     """
     import pandas as pd
-    from mnist_authors import laid_out
 
     lines = ["# ALOCC's port, departure by departure", "", f"Made by `{command}`.", ""]
     for base, part in table.groupby("base", sort=False):
@@ -301,6 +296,7 @@ def summary(table, command: str) -> str:
     return "\n".join(lines)
 
 
+@studies.ending("alocc_departures")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing and write the summary; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -314,45 +310,34 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import pandas as pd
-    from alocc_mnist import load
-
     settings = {b: s for b, s in programs().items() if b in (args.base or programs())}
     known = {name for departures in settings.values() for name in departures}
     if unknown := sorted(set(args.departures or ()) - known):
         parser.error(f"no departure {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    try:
-        images = load(args.dataset, args.dataset_address)
-        args.output.mkdir(parents=True, exist_ok=True)
-        path = args.output / "epochs.csv"
-        table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, *SINCE])
-        if missing := sorted({*SINCE} - {*table.columns}):
-            raise ValueError(f"{path} has no column {', '.join(missing)}: take another --output")
-        for seed in args.seeds:
-            for digit in args.digits:
-                for base, departures in settings.items():
-                    for departure, setting in departures.items():
-                        if args.departures and departure not in args.departures:
-                            continue
-                        key = (base, departure, digit, seed)
-                        if (table[RUN] == list(key)).all(axis=1).any():
-                            print(*key, "there already", sep=", ", flush=True)
-                            continue
-                        rows = run(setting, digit, seed, args.epochs, images)
-                        rows = rows.assign(**dict(zip(RUN, key)), n_epochs=args.epochs)
-                        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
-                        write_aside(path, lambda aside, t=table: t.to_csv(aside, index=False))
-                        auc = rows["d_rx_auc_oriented"].iloc[-1]
-                        print(*key, f"D(R(x)) oriented {auc:.3f}", sep=", ", flush=True)
-    except (OSError, ValueError) as error:
-        print(f"alocc_departures: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nalocc_departures: interrupted; call again to go on", file=sys.stderr)
-        return 130
-    command = " ".join(
-        ["python scripts/studies/alocc_departures.py", *(sys.argv[1:] if argv is None else argv)]
+    images = load(args.dataset, args.dataset_address)
+    args.output.mkdir(parents=True, exist_ok=True)
+    path = args.output / "epochs.csv"
+    before = studies.read(path)
+    if before is not None and (missing := sorted({*SINCE} - {*before.columns})):
+        raise ValueError(f"{path} has no column {', '.join(missing)}: take another --output")
+    wanted = [
+        (base, departure, digit, seed)
+        for seed in args.seeds
+        for digit in args.digits
+        for base, departures in settings.items()
+        for departure in departures
+        if departure in (args.departures or known)
+    ]
+    table = studies.collect(
+        path,
+        RUN,
+        wanted,
+        lambda base, departure, digit, seed: run(
+            settings[base][departure], digit, seed, args.epochs, images
+        ).assign(n_epochs=args.epochs),
+        lambda rows: f"D(R(x)) oriented {rows['d_rx_auc_oriented'].iloc[-1]:.3f}",
     )
+    command = studies.called("studies/alocc_departures", argv)
     path = args.output / "summary.md"
     write_aside(path, lambda aside: aside.write_text(summary(table, command)))
     print(f"{path} written")

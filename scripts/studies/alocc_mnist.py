@@ -10,13 +10,15 @@ it with the program of the paper's authors, see mnist_authors.py.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import time
 from pathlib import Path
 
 import mnist_authors
-from mnist_authors import laid_out
+from common import studies
+from mnist_authors import LABELS, THRESHOLDS, laid_out, paper_rows
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
@@ -30,11 +32,8 @@ SETTINGS = {
 TARGETS = [*SETTINGS, "authors"]
 DIGITS = {"published": [1], "corrected": list(range(10)), "authors": list(range(10))}
 TRAIN_SIZE = {"published": None, "corrected": 2560}
-THRESHOLDS = ("best", "share")
 LAST_UPDATES = 10  # whose mean is the reconstruction loss at the end of an epoch
 RUN = ["experiment", "digit", "seed"]
-SCORE_LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
-PAPER_CURVES = {"d_rx": "D(R(X))", "d_x": "D(X)"}
 
 
 # ---------------------------------------------------------------------------------------
@@ -94,8 +93,6 @@ def run(experiment: str, digit: int, seed: int, images):
         rows = by_epoch(detector, images, X_train, digit)
     else:
         rows = by_share(detector, images, X_train, digit, seed)
-    for place, (name, value) in enumerate(zip(RUN, (experiment, digit, seed))):
-        rows.insert(place, name, value)
     return rows.assign(
         settings=describe(experiment, images),
         n_train=len(X_train),
@@ -103,31 +100,25 @@ def run(experiment: str, digit: int, seed: int, images):
     )
 
 
-def collect(path: Path, wanted: list[tuple], images):
-    """Read the table of finished runs, make those that are missing, and keep it up to date."""
-    import pandas as pd
+def tell(rows) -> str:
+    """Say what a run gives."""
+    used = rows[rows["chosen"]] if "chosen" in rows else rows
+    means = used.groupby("score")["auc"].mean()
+    text = ", ".join(f"{label} {means[score]:.3f}" for score, label in LABELS.items())
+    return f"AUC {text} ({rows['seconds'].iloc[0]:.0f} s)"
 
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*RUN, "settings"])
-    for experiment, settings in table[["experiment", "settings"]].drop_duplicates().to_numpy():
+
+def collect(path: Path, wanted: list[tuple], images):
+    """Make the runs that are missing, beside none that were made with other settings."""
+    table = studies.read(path)
+    pairs = [] if table is None else table[["experiment", "settings"]].drop_duplicates().to_numpy()
+    for experiment, settings in pairs:
         if settings != describe(experiment, images):
             raise ValueError(
                 f"{path} holds runs made with other settings ({experiment}: {settings}); choose"
                 " another --output."
             )
-    finished = set(table[RUN].itertuples(index=False, name=None))
-    for number, key in enumerate(wanted, 1):
-        label = "{}/{} {}: digit {}, seed {}".format(number, len(wanted), *key)
-        if key in finished:
-            print(f"{label}: there already", flush=True)
-            continue
-        rows = run(*key, images)
-        table = pd.concat([table, rows], ignore_index=True) if len(table) else rows
-        write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
-        used = rows[rows["chosen"]] if "chosen" in rows else rows
-        means = used.groupby("score")["auc"].mean()
-        text = ", ".join(f"{SCORE_LABELS[s]} {means[s]:.3f}" for s in SCORE_LABELS)
-        print(f"{label}: AUC {text} ({rows['seconds'].iloc[0]:.0f} s)", flush=True)
-    return table
+    return studies.collect(path, RUN, wanted, functools.partial(run, images=images), tell)
 
 
 # ---------------------------------------------------------------------------------------
@@ -150,8 +141,8 @@ def epochs_table(table):
             f"loss, last {LAST_UPDATES}": (
                 f"{runs['reconstruction_loss_end'][digit, seed, epoch]:.3f}"
             ),
-            **{f"AUC {SCORE_LABELS[s]}": f"{auc.loc[(digit, seed, epoch), s]:.3f}"
-               for s in SCORE_LABELS},
+            **{f"AUC {LABELS[s]}": f"{auc.loc[(digit, seed, epoch), s]:.3f}"
+               for s in LABELS},
         }
         for digit, seed, epoch in auc.index
     ]  # fmt: skip
@@ -160,26 +151,14 @@ def epochs_table(table):
 
 def shares_table(table, value: str, threshold: str, paper: bool = True):
     """Lay out means of F1 or AUC: a row a score, a column a share of outliers."""
-    import numpy as np
     import pandas as pd
 
-    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
-    from alocc.protocols import everything_inlier_f1, mean_by_share
-
-    means = mean_by_share(table[table["threshold"] == threshold])
-    shares = np.unique(means["outlier_share"])
-    columns = [f"{share:.0%}" for share in shares]
-    rows = []
-    for score, label in SCORE_LABELS.items():
-        curve = means[means["score"] == score].set_index("outlier_share")[value]
-        rows.append([label, *(f"{curve[share]:.3f}" for share in shares)])
-    if paper:
-        for name in PAPER_CURVES.values():
-            known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
-            cells = (f"{known[s]:.2f}" if s in known else "" for s in shares)
-            rows.append([f"{name.replace('X', 'x')}, paper", *cells])
-        rows.append(["everything inlier", *(f"{everything_inlier_f1(s):.3f}" for s in shares)])
-    return pd.DataFrame(rows, columns=["score", *columns])
+    some = table[table["threshold"] == threshold]
+    means = some.groupby(["score", "outlier_share"])[value].mean().unstack()
+    rows = [[label, *means.loc[score].map("{:.3f}".format)] for score, label in LABELS.items()]
+    for name, cells in paper_rows(means.columns).items() if paper else ():
+        rows.append([f"{name}, paper" if name.startswith("D") else name, *cells])
+    return pd.DataFrame(rows, columns=["score", *(f"{share:.0%}" for share in means)])
 
 
 def digits_table(table):
@@ -191,18 +170,19 @@ def digits_table(table):
     rows = []
     for digit in sorted(one_rule["digit"].unique()):
         cells = {}
-        for score, label in SCORE_LABELS.items():
+        for score, label in LABELS.items():
             auc = runs[digit, score]
             cells[label] = f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
         rows.append({"digit": digit, **cells})
-    means = {label: f"{runs[:, score].mean():.3f}" for score, label in SCORE_LABELS.items()}
+    means = {label: f"{runs[:, score].mean():.3f}" for score, label in LABELS.items()}
     return pd.DataFrame([*rows, {"digit": "mean", **means}])
 
 
 def summary(table, command: str, authors: list[str]) -> str:
     """Lay the results out as Markdown."""
     lines = ["# ALOCC on MNIST", "", f"Made by `{command}`.", "", *authors]
-    for experiment in (e for e in SETTINGS if e in set(table["experiment"])):
+    made = () if table is None else set(table["experiment"])
+    for experiment in (e for e in SETTINGS if e in made):
         part = table[table["experiment"] == experiment]
         lines += [f"## {experiment}", "", f"{part['settings'].iloc[0]}.", ""]
         if experiment == "published":
@@ -218,18 +198,6 @@ def summary(table, command: str, authors: list[str]) -> str:
         lines += ["AUC by digit, mean and range over the seeds:", "", *laid_out(digits_table(part))]
         lines += ["", "![F1 by share of outliers](figure8.png)", ""]
     return "\n".join(lines)
-
-
-def draw(table, path: Path) -> None:
-    """Draw F1 by share of outliers beside the paper's (figure 8), for each threshold rule."""
-    from matplotlib.figure import Figure
-
-    from alocc import plots
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    for rule, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
-        plots.plot_f1_by_outlier_share(table[table["threshold"] == rule], ax=ax)
-    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
 # ---------------------------------------------------------------------------------------
@@ -249,6 +217,7 @@ def load(dataset: str, address: str | None):
     return images
 
 
+@studies.ending("alocc_mnist")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing and write the summary; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -287,37 +256,29 @@ def main(argv: list[str] | None = None) -> int:
     # Seeds outermost: the first seed of all digits is there before the second begins.
     wanted = [(t, d, s) for t in targets for s in args.seeds for d in args.digits or DIGITS[t]]
     authors = []
-    try:
-        images = load(args.dataset, args.dataset_address)
-        args.output.mkdir(parents=True, exist_ok=True)
-        of_others = [key for key in wanted if key[0] in SETTINGS]
-        table = collect(args.output / "runs.csv", of_others, images)
-        if "authors" in targets:
-            keys = [(digit, seed) for target, digit, seed in wanted if target == "authors"]
-            name = f"authors-{args.variant}" if args.variant else "authors"
-            found = mnist_authors.collect(
-                args.output / name, keys, args.epochs, images, not args.tables_only, args.variant
-            )
-            if found is not None:
-                write_aside(
-                    args.output / f"{name}.csv", lambda aside: found.to_csv(aside, index=False)
-                )
-                authors = mnist_authors.summary(found, args.epochs, args.variant)
-                flips = (args.output / name, keys[:4], args.epochs, images)
-                mnist_authors.draw_flips(*flips, args.output / f"{name}_flips.png")
-                mnist_authors.draw_f1(found, args.output / f"{name}_figure8.png")
-        if "corrected" in set(table["experiment"]):
-            draw(table[table["experiment"] == "corrected"], args.output / "figure8.png")
-    except (OSError, ValueError) as error:
-        print(f"alocc_mnist: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nalocc_mnist: interrupted; call again to go on", file=sys.stderr)
-        return 130
-    command = " ".join(
-        ["python scripts/studies/alocc_mnist.py", *(sys.argv[1:] if argv is None else argv)]
-    )
+    images = load(args.dataset, args.dataset_address)
+    args.output.mkdir(parents=True, exist_ok=True)
+    of_others = [key for key in wanted if key[0] in SETTINGS]
+    table = collect(args.output / "runs.csv", of_others, images)
+    if "authors" in targets:
+        keys = [(digit, seed) for target, digit, seed in wanted if target == "authors"]
+        name = f"authors-{args.variant}" if args.variant else "authors"
+        found = mnist_authors.collect(
+            args.output / name, keys, args.epochs, images, not args.tables_only, args.variant
+        )
+        if found is not None:
+            write_aside(args.output / f"{name}.csv", lambda aside: found.to_csv(aside, index=False))
+            authors = mnist_authors.summary(found, args.epochs, args.variant)
+            flips = (args.output / name, keys[:4], args.epochs, images)
+            mnist_authors.draw_flips(*flips, args.output / f"{name}_flips.png")
+            mean = mnist_authors.mean_of_epochs_table(found)
+            mnist_authors.draw_f1(mean, args.output / f"{name}_figure8.png")
+    if table is not None and "corrected" in set(table["experiment"]):
+        mnist_authors.draw_f1(
+            table[table["experiment"] == "corrected"], args.output / "figure8.png"
+        )
     path = args.output / (f"summary-{args.variant}.md" if args.variant else "summary.md")
+    command = studies.called("studies/alocc_mnist", argv)
     write_aside(path, lambda aside: aside.write_text(summary(table, command, authors)))
     print(f"{path} written")
     return 0

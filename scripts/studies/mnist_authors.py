@@ -27,7 +27,6 @@ FIRST_EPOCH = 5  # before it the sign of training images says nothing
 CHOOSING = range(5)  # digits on which a rule is chosen
 LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
 THRESHOLDS = ("best", "share")
-BASELINES = ("mean image", "LOF", "AutoEncoder (PyOD)", "DeepSVDD (PyOD)")
 
 
 # ---------------------------------------------------------------------------------------
@@ -65,6 +64,21 @@ def training_images(images, digit: int):
     """Images of the digit, as the authors' program takes them."""
     first = VALIDATION if images.name == "mnist" else 0
     return images.data[first:][images.target[first:] == digit]
+
+
+def split_at(share: float, digit: int, seed: int, images):
+    """Take test images of the digit and of all others at a share; the seed decides which."""
+    from alocc.datasets import one_class_split
+
+    return one_class_split(
+        images.data,
+        images.target,
+        digit,
+        share,
+        X_test=images.test_data,
+        y_test=images.test_target,
+        random_state=seed,
+    )
 
 
 def baselines(digit: int, images, folder: Path) -> Path:
@@ -229,20 +243,11 @@ def measure(found: dict, digit: int, seed: int, images):
     """F1 and AUC of all detectors, by share of outliers; of several epochs their mean."""
     import pandas as pd
 
-    from alocc.datasets import one_class_split
     from alocc.protocols import OUTLIER_SHARES, f1_auc
 
     rows = {}
     for share in OUTLIER_SHARES:
-        split = one_class_split(
-            images.data,
-            images.target,
-            digit,
-            share,
-            X_test=images.test_data,
-            y_test=images.test_target,
-            random_state=seed,
-        )
+        split = split_at(share, digit, seed, images)
         for (rule, score), several in found.items():
             epochs = [
                 f1_auc({score: values}, split.is_outlier, THRESHOLDS)
@@ -310,26 +315,28 @@ def collect(
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
+def paper_rows(shares) -> dict[str, list[str]]:
+    """Give the F1 that the paper has at these shares, and that of calling everything an inlier."""
+    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
+    from alocc.protocols import everything_inlier_f1
+
+    rows = {}
+    for name in ("D(R(X))", "D(X)"):
+        known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
+        rows[name.replace("X", "x")] = [f"{known[s]:.2f}" if s in known else "" for s in shares]
+    return {**rows, "everything inlier": [f"{everything_inlier_f1(s):.3f}" for s in shares]}
+
+
 def shares_table(table, value: str, threshold: str):
     """Means of F1 or AUC: a row a rule and score, a column a share of outliers."""
     import pandas as pd
 
-    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
-    from alocc.protocols import everything_inlier_f1
-
     some = table[table["threshold"] == threshold]
     means = some.groupby(["rule", "score", "outlier_share"], sort=False)[value].mean().unstack()
     means = means[sorted(means.columns)]
-    rows = [
-        [rule, score, *(f"{number:.3f}" for number in numbers)]
-        for (rule, score), numbers in zip(means.index, means.to_numpy())
-    ]
-    if value == "f1":
-        for name in ("D(R(X))", "D(X)"):
-            known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
-            rows.append(["the paper", name.replace("X", "x"), *(f"{known[s]:.2f}" for s in means)])
-        cells = (f"{everything_inlier_f1(s):.3f}" for s in means)
-        rows.append(["everything inlier", "", *cells])
+    rows = [[*key, *numbers.map("{:.3f}".format)] for key, numbers in means.iterrows()]
+    for name, cells in paper_rows(means.columns).items() if value == "f1" else ():
+        rows.append([*(("the paper", name) if name.startswith("D") else (name, "")), *cells])
     return pd.DataFrame(rows, columns=["rule", "score", *(f"{share:.0%}" for share in means)])
 
 
@@ -354,7 +361,6 @@ def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, p
     from sklearn.metrics import roc_auc_score
 
     from alocc import plots
-    from alocc.datasets import one_class_split
 
     files = {key: folder / f"digit{key[0]}_seed{key[1]}_epochs{epochs}.npz" for key in keys}
     files = {key: file for key, file in files.items() if file.exists()}
@@ -366,15 +372,7 @@ def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, p
     for ax in panels[len(files) :]:
         ax.set_axis_off()
     for ax, ((digit, seed), file) in zip(panels, files.items()):
-        split = one_class_split(
-            images.data,
-            images.target,
-            digit,
-            0.5,
-            X_test=images.test_data,
-            y_test=images.test_target,
-            random_state=seed,
-        )
+        split = split_at(0.5, digit, seed, images)
         with np.load(file) as arrays:
             train, test = arrays["train/d_rx"], arrays["test/d_rx"][:, split.test_index]
         auc = [roc_auc_score(~split.is_outlier, values) for values in test]
@@ -384,18 +382,22 @@ def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, p
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
+def mean_of_epochs_table(table):
+    """Take what the mean of epochs gives, by score and target, as the figure has them."""
+    names = {label: score for score, label in LABELS.items()}
+    some = table[(table["rule"] == "mean of epochs") & table["score"].isin(names)]
+    return some.assign(score=some["score"].map(names), target=some["digit"])
+
+
 def draw_f1(table, path: Path) -> None:
-    """Draw F1 by share of outliers, by the mean of epochs, beside the paper's (figure 8)."""
+    """Draw F1 by share of outliers beside the paper's (figure 8), for each threshold rule."""
     from matplotlib.figure import Figure
 
     from alocc import plots
 
-    names = {label: score for score, label in LABELS.items()}
-    some = table[(table["rule"] == "mean of epochs") & table["score"].isin(names)]
-    some = some.assign(score=some["score"].map(names), target=some["digit"])
     figure = Figure(figsize=(11, 4.6), layout="constrained")
-    for threshold, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
-        plots.plot_f1_by_outlier_share(some[some["threshold"] == threshold], ax=ax)
+    for rule, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
+        plots.plot_f1_by_outlier_share(table[table["threshold"] == rule], ax=ax)
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
@@ -406,16 +408,13 @@ def summary(table, epochs: int, variant: str | None = None) -> list[str]:
         f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
     )
     name = f"authors-{variant}" if variant else "authors"
-    settings = "".join(f", {name}={value}" for name, value in VARIANTS.get(variant, {}).items())
-    lines = [
-        "## authors",
-        "",
-        f'ALOCC(fidelity="authors", epochs={epochs}{settings}), all training',
-    ]
+    settings = "".join(f", {key}={value}" for key, value in VARIANTS.get(variant, {}).items())
+    lines = ["## authors", ""]
+    lines += [f'ALOCC(fidelity="authors", epochs={epochs}{settings}), all training']
     lines += [
-        f"images of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}.",
-        "",
+        f"images of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}."
     ]
+    lines += [""]
     chosen_on = table["digit"].isin(CHOOSING)
     parts = {
         "all digits": table,

@@ -17,7 +17,10 @@ from gaal_alocc.cli import path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common import studies
 
+
+@studies.ending("post_checkpoint")
 def main(argv: list[str] | None = None) -> int:
     """Print a line a run; exit with 2 where there is none, or one is not what it should be."""
     parser = argparse.ArgumentParser(
@@ -34,27 +37,23 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        runs = sorted(Path(args.chkpt, "discriminator").glob("*"))
-        if not runs:
-            raise ValueError(f"{args.chkpt} has no folder discriminator with files in it.")
+    runs = sorted(Path(args.chkpt, "discriminator").glob("*"))
+    if not runs:
+        raise ValueError(f"{args.chkpt} has no folder discriminator with files in it.")
 
-        from reproduction import post_checkpoints
+    from reproduction import post_checkpoints
 
-        from gaal.datasets import load_dataset
+    from gaal.datasets import load_dataset
 
-        data = load_dataset("onecluster", data_home=args.data_home)
-        for run in runs:
-            figure = post_checkpoints.figure_of(run)
-            ends = post_checkpoints.describe(post_checkpoints.load(run), data)
-            print(
-                f"{f'figure {figure}' if figure else 'another run'}: AUC {ends['final_auc']:.4f},"
-                f" D(x) of inliers {ends['D(x) of inliers']:.3f}, of outliers"
-                f" {ends['D(x) of outliers']:.3f} ({run.name})"
-            )
-    except (OSError, ValueError) as error:
-        print(f"post_checkpoint: {error}", file=sys.stderr)
-        return 2
+    data = load_dataset("onecluster", data_home=args.data_home)
+    for run in runs:
+        figure = post_checkpoints.figure_of(run)
+        ends = post_checkpoints.describe(post_checkpoints.load(run), data)
+        print(
+            f"{f'figure {figure}' if figure else 'another run'}: AUC {ends['final_auc']:.4f},"
+            f" D(x) of inliers {ends['D(x) of inliers']:.3f}, of outliers"
+            f" {ends['D(x) of outliers']:.3f} ({run.name})"
+        )
     return 0
 
 

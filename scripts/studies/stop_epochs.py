@@ -7,6 +7,7 @@ first seed is also trained without stopping, for a figure of the loss that the r
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import time
@@ -16,6 +17,11 @@ from pathlib import Path
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import studies
+from common.tables import markdown
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "stop_epochs"
 ALGORITHMS = ("SO-GAAL", "MO-GAAL")
@@ -33,83 +39,64 @@ def published(algorithm: str, name: str) -> tuple[dict, int]:
     return {"stop_epochs": data_set.mo_stop_epochs, "k": data_set.k}, updates
 
 
-def run(algorithm: str, name: str, seed: int, data_home: str | None) -> dict:
-    """Train with the published stop_epochs and with "auto", and return a row of the table."""
+def made(algorithm: str, name: str, seed: int, data_home: str | None):
+    """Make the published detector of a data set, and load it."""
     from gaal import MOGAAL, SOGAAL
     from gaal.datasets import load_dataset
 
-    X, y = load_dataset(name, data_home=data_home, return_X_y=True)
-    params, updates = published(algorithm, name)
-    detector = {"SO-GAAL": SOGAAL, "MO-GAAL": MOGAAL}[algorithm](**params, random_state=seed)
-    row = {**dict(zip(RUN, (algorithm, name, seed))), "updates_per_epoch": updates}
-    for rule, stop_epochs in [("published", params["stop_epochs"]), ("auto", "auto")]:
+    kind = {"SO-GAAL": SOGAAL, "MO-GAAL": MOGAAL}[algorithm]
+    detector = kind(**published(algorithm, name)[0], random_state=seed)
+    return detector, load_dataset(name, data_home=data_home)
+
+
+def run(algorithm: str, name: str, seed: int, data_home: str | None):
+    """Train with the published stop_epochs and with "auto", and return a row of the table."""
+    import pandas as pd
+
+    detector, data = made(algorithm, name, seed, data_home)
+    row = {"updates_per_epoch": published(algorithm, name)[1]}
+    for rule, stop_epochs in [("published", detector.stop_epochs), ("auto", "auto")]:
         start = time.perf_counter()
-        detector.set_params(stop_epochs=stop_epochs).fit(X, y)
+        detector.set_params(stop_epochs=stop_epochs).fit(data.data, data.target)
         row[f"{rule}_s"] = round(time.perf_counter() - start, 1)
         row[rule] = detector.stop_epochs_
         row[f"{rule}_auc"] = detector.history_["auc"].iloc[-1]
-    return row
+    return pd.DataFrame([row])
+
+
+def tell(rows) -> str:
+    """Say what a run has found."""
+    return ("published {published} AUC {published_auc:.3f}, auto {auto} AUC {auto_auc:.3f}").format(
+        **rows.iloc[0]
+    )
 
 
 def loss_without_stopping(algorithm: str, name: str, seed: int, stop_epochs: int, home):
     """Train without stopping for twice so many epochs and return the generator's loss."""
-    from gaal import MOGAAL, SOGAAL
-    from gaal.datasets import load_dataset
-
-    detector = {"SO-GAAL": SOGAAL, "MO-GAAL": MOGAAL}[algorithm](
-        **published(algorithm, name)[0], random_state=seed
-    )
-    detector.set_params(whether_stop=False, epochs=2 * stop_epochs)
-    detector.fit(load_dataset(name, data_home=home).data)
+    detector, data = made(algorithm, name, seed, home)
+    detector.set_params(whether_stop=False, epochs=2 * stop_epochs).fit(data.data)
     return detector.history_[["generator_loss"]]
-
-
-def collect(path: Path, wanted: list[tuple], data_home: str | None):
-    """Read the table of finished runs, make those that are missing, and keep it up to date."""
-    import pandas as pd
-
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
-    finished = {tuple(row[column] for column in RUN) for row in rows}
-    for number, key in enumerate(wanted, 1):
-        if key in finished:
-            continue
-        row = run(*key, data_home)
-        rows.append(row)
-        table = pd.DataFrame(rows)
-        write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
-        print(
-            "{}/{} {} {} seed {}:".format(number, len(wanted), *key),
-            "published {published} AUC {published_auc:.3f}, auto {auto} AUC {auto_auc:.3f}".format(
-                **row
-            ),
-            flush=True,
-        )
-    return pd.DataFrame(rows)
 
 
 def summary(table) -> str:
     """Lay the results out as Markdown: a row an algorithm and data set."""
-    lines = [
-        "| algorithm | data set | updates an epoch | published | auto | AUC, published"
-        " | AUC, auto |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for (algorithm, name), part in table.groupby(["algorithm", "data_set"], sort=False):
-        cells = [algorithm, name, part["updates_per_epoch"].iloc[0], part["published"].iloc[0]]
-        cells.append(", ".join(map(str, part["auto"])))
-        cells += [
+    head = ["algorithm", "data set", "updates an epoch", "published", "auto"]
+    rows = []
+    for key, part in table.groupby(["algorithm", "data_set"], sort=False):
+        spread = [
             f"{part[c].mean():.3f} ({part[c].min():.3f} to {part[c].max():.3f})"
             for c in ("published_auc", "auto_auc")
         ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    ratio = table["auto"] / table["published"]
-    near = ((ratio < 1.5) & (ratio > 1 / 1.5)).mean()
+        facts = part[["updates_per_epoch", "published"]].iloc[0]
+        rows.append([*key, *facts, ", ".join(map(str, part["auto"])), *spread])
     for algorithm, part in table.groupby("algorithm", sort=False):
         means = [f"{part[c].mean():.3f}" for c in ("published_auc", "auto_auc")]
-        lines.append(f"| {algorithm} | mean | | | | {' | '.join(means)} |")
-    return "\n".join(
-        [*lines, "", f"auto / published: median {ratio.median():.2f}; within 1.5: {near:.0%}", ""]
-    )
+        rows.append([algorithm, "mean", "", "", "", *means])
+    ratio = table["auto"] / table["published"]
+    near = ((ratio < 1.5) & (ratio > 1 / 1.5)).mean()
+    lines = markdown([*head, "AUC, published", "AUC, auto"], rows)
+    lines += ["", f"auto / published: median {ratio.median():.2f}; within 1.5: {near:.0%}", ""]
+    return "\n".join(lines)
 
 
 def draw(losses: dict, path: Path) -> None:
@@ -139,6 +126,7 @@ def draw(losses: dict, path: Path) -> None:
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=80))
 
 
+@studies.ending("stop_epochs")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing, write summary and figure; return the exit status."""
     import pandas as pd
@@ -162,29 +150,21 @@ def main(argv: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=UserWarning)
     args.output.mkdir(parents=True, exist_ok=True)
     pairs = [(a, name) for name in names for a in ALGORITHMS]
-    try:
-        # Seeds outermost: the first seed of all sets is there before the second begins.
-        wanted = [(*pair, seed) for seed in args.seeds for pair in pairs]
-        table = collect(args.output / "runs.csv", wanted, args.data_home)
-        losses = {}
-        for algorithm, name in pairs:
-            path = args.output / f"{algorithm}_{name}.csv"
-            if not path.exists():
-                of_set = (table["algorithm"] == algorithm) & (table["data_set"] == name)
-                longest = int(table[of_set & (table["seed"] == args.seeds[0])]["auto"].iloc[0])
-                longest = max(longest, published(algorithm, name)[0]["stop_epochs"])
-                loss = loss_without_stopping(
-                    algorithm, name, args.seeds[0], longest, args.data_home
-                )
-                write_aside(path, loss.to_csv)
-            losses[algorithm, name] = pd.read_csv(path)["generator_loss"].to_numpy()
-        draw(losses, args.output / "loss.png")
-    except (OSError, ValueError) as error:
-        print(f"stop_epochs: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstop_epochs: interrupted; call again to go on", file=sys.stderr)
-        return 130
+    # Seeds outermost: the first seed of all sets is there before the second begins.
+    wanted = [(*pair, seed) for seed in args.seeds for pair in pairs]
+    run_here = functools.partial(run, data_home=args.data_home)
+    table = studies.collect(args.output / "runs.csv", RUN, wanted, run_here, tell)
+    losses = {}
+    for algorithm, name in pairs:
+        path = args.output / f"{algorithm}_{name}.csv"
+        if not path.exists():
+            of_set = (table["algorithm"] == algorithm) & (table["data_set"] == name)
+            longest = int(table[of_set & (table["seed"] == args.seeds[0])]["auto"].iloc[0])
+            longest = max(longest, published(algorithm, name)[0]["stop_epochs"])
+            loss = loss_without_stopping(algorithm, name, args.seeds[0], longest, args.data_home)
+            write_aside(path, loss.to_csv)
+        losses[algorithm, name] = pd.read_csv(path)["generator_loss"].to_numpy()
+    draw(losses, args.output / "loss.png")
     write_aside(args.output / "summary.md", lambda aside: aside.write_text(summary(table)))
     print(summary(table))
     return 0

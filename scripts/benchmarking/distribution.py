@@ -1,7 +1,8 @@
-"""Time updates on several devices, and their messages alone: a process of scripts/benchmark.py.
+"""Updates on one device, two logical ones and two processes, and their messages alone.
 
-Prints JSON: for every algorithm the seconds of an update and of the all-reduces in it, which are
-run once more on tensors of the same sizes, with nothing computed between them.
+Run as ``python -m benchmarking.distribution``, one side: prints JSON, for every algorithm the
+seconds of an update and of the all-reduces in it, which are run once more on tensors of the same
+sizes, with nothing computed between them.
 """
 
 from __future__ import annotations
@@ -9,17 +10,54 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import time
+import socket
+import subprocess
 
 import numpy as np
 import tensorflow as tf
+from common import processes
 
 import alocc.networks
 import alocc.training
 import gaal.networks
 import gaal.training
-from gaal_alocc import distribution
+from benchmarking.timing import medians
+from gaal_alocc import distribution as devices
+
+
+def distribution(turns: int) -> list[dict]:
+    """Compare an update on one device, two logical ones and two processes on this machine.
+
+    All share the machine's cores, so that nothing can become faster: what is measured is the
+    cost of dividing, and how much of it is communication.
+    """
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [str(server.getsockname()[1]) for server in servers]
+    for server in servers:
+        server.close()
+    sides = {
+        "1 device": [[]],
+        "2 logical devices": [["--devices", "2"]],
+        "2 processes": [["--worker", str(i), "--ports", *ports] for i in range(2)],
+    }
+    module, rows, alone = ("benchmarking.distribution", None, subprocess.PIPE), [], {}
+    for side, arguments in sides.items():
+        started = [processes.start(*module, "--turns", str(turns), *more) for more in arguments]
+        for name, row in json.loads(processes.printed(started)[-1]).items():
+            update, sent = row["update_s"], 1000 * row.get("communication_s", 0)
+            rows.append(
+                {
+                    "figure": f"{name}, {side}: one update",
+                    "update_ms": 1000 * update,
+                    "communication_ms": sent,
+                    "updates_a_second": 1 / update,
+                    "throughput_of_one_device": alone.setdefault(name, update) / update,
+                    "messages": row["messages"] if sent else 0,
+                    "kB_sent": row["bytes"] / 1000 if sent else 0.0,
+                    "goal": "none: to know",
+                }
+            )
+    return rows
 
 
 def sizes(weights) -> list[int]:
@@ -100,16 +138,11 @@ def all_reduces(messages: list[list[int]], n_updates: int):
 def seconds(work, turns: int) -> float:
     """Median wall time of a call, the first, which traces, left out."""
     work()
-    times = []
-    for _ in range(turns):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return medians({"": work}, turns)[""]
 
 
 def main() -> None:
-    """Run one side of the figure ``distribution``."""
+    """Measure one side."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--devices", type=int, default=1)
     parser.add_argument("--worker", type=int, help="index among two processes")
@@ -123,7 +156,7 @@ def main() -> None:
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
         strategy = "multiworker"
     elif args.devices > 1:
-        distribution.use_devices(args.devices)
+        devices.use_devices(args.devices)
         strategy = "mirrored"
     doors = {
         "SO-GAAL, 1000 x 2": (100, lambda n: gaal_door(None, 1000, 2, n)),
@@ -131,7 +164,7 @@ def main() -> None:
         "ALOCC, 28 x 28, batch 128": (4, alocc_door),
     }
     result = {}
-    with distribution.scope(strategy):
+    with devices.scope(strategy):
         for name, (n_updates, make) in doors.items():
             door, messages = make(n_updates)
             row = {"update_s": seconds(door, args.turns) / n_updates, "messages": len(messages)}

@@ -1,0 +1,1 @@
+"""What is timed: fits, scores, memory, ALOCC's update, several devices."""

@@ -16,11 +16,13 @@ import os
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from replay import program_of
 
 import gaal_alocc.cli
@@ -41,18 +43,21 @@ class Place:
     name: str
     device: str | None  # None for a strategy
 
-    @contextlib.contextmanager
-    def entered(self) -> Iterator[None]:
+    def entered(self) -> contextlib.AbstractContextManager:
+        """Compute here inside the ``with``."""
         import tensorflow as tf
 
         from gaal_alocc import distribution
 
-        if self.device is None:
-            with distribution.scope("mirrored"):
-                yield
-        else:
-            with tf.device(self.device):
-                yield
+        return tf.device(self.device) if self.device else distribution.scope("mirrored")
+
+    def fit(self, detector, X) -> None:
+        """Fit a detector here, and pass over what it says of its length."""
+        detector.set_params(strategy=None if self.device else "mirrored")
+        here = self.entered() if self.device else contextlib.nullcontext()
+        with here, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            detector.fit(X)
 
 
 def places() -> list[Place]:
@@ -175,41 +180,24 @@ def _replayed(program, path, steps, xla: bool, tf32: bool, place: Place) -> str 
 
 def _fit(name: str, steps: int | str, place: Place):
     """Fit a small detector at a place; give its numbers and the device of its weights."""
-    import numpy as np
-
     from alocc import ALOCC
     from gaal import MOGAAL, SOGAAL
     from gaal_alocc.precision import computing_in
 
     rng = np.random.default_rng(0)
     common = {"steps_per_execution": steps, "random_state": 0}
-    if place.device is None:
-        common["strategy"] = "mirrored"
     if name == "ALOCC, float64":
-        X = rng.random((32, 16, 16))
+        X, precision = rng.random((32, 16, 16)), "float64"
         detector = ALOCC(epochs=1, batch_size=15, gf_dim=2, df_dim=2, **common)
-        context = computing_in("float64")
     else:
-        X = rng.random((300, 5), dtype=np.float32)
+        X, precision = rng.random((300, 5), dtype=np.float32), "float32"
         made = {"SO-GAAL": SOGAAL, "MO-GAAL": MOGAAL}[name]
         detector = made(stop_epochs=3, batch_size=101, **common)
-        context = contextlib.nullcontext()
-    where = place.entered() if place.device else contextlib.nullcontext()
-    with where, context, _quiet():
-        detector.fit(X)
+    with computing_in(precision):
+        place.fit(detector, X)
         numbers = [detector.history_.to_numpy(float), detector.score_samples(X)]
         numbers += detector.discriminator_.get_weights() + detector.generator_.get_weights()
     return numbers, detector.discriminator_.weights[0].value.device
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Pass over what fits say of their length."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def fits(report: Report, found: list[Place]) -> None:
@@ -229,7 +217,6 @@ def fits(report: Report, found: list[Place]) -> None:
 
 
 def _fitted(name: str, steps: int | str, expected: list, place: Place) -> float:
-    import numpy as np
 
     numbers, device = _fit(name, steps, place)
     if place.device is not None and not device.endswith(place.device):
@@ -253,13 +240,10 @@ class Setting:
 
     def fit(self, n_epochs: int, place: Place) -> None:
         """Train, from weights to weights, for so many epochs."""
-        import numpy as np
-
         from alocc import ALOCC
         from gaal import MOGAAL, SOGAAL
 
         common = {"batch_size": self.batch_size, "random_state": 0}
-        common["strategy"] = None if place.device else "mirrored"
         rng = np.random.default_rng(0)
         if self.algorithm == "ALOCC":
             X = rng.random((self.n, 28, 28), dtype=np.float32)
@@ -268,8 +252,7 @@ class Setting:
             X = rng.random((self.n, N_FEATURES), dtype=np.float32)
             common |= {"stop_epochs": n_epochs, "epochs": n_epochs}
             detector = MOGAAL(self.k, **common) if self.k > 1 else SOGAAL(**common)
-        with place.entered() if place.device else contextlib.nullcontext(), _quiet():
-            detector.fit(X)
+        place.fit(detector, X)
 
     def updates_a_second(self, place: Place, seconds: float) -> float:
         """Measure by the difference of a long and a short fit, both with their graphs traced."""

@@ -24,17 +24,9 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
 import pandas as pd  # noqa: E402
-from common import processes  # noqa: E402
+from common import processes, studies  # noqa: E402
 from porting import tables  # noqa: E402
-from porting.methods import (  # noqa: E402
-    IMAGE_SETS,
-    IMAGES,
-    METHODS,
-    TABLE,
-    Problem,
-    load_problem,
-    method,
-)
+from porting.methods import IMAGE_SETS, METHODS, Problem, load_problem, method  # noqa: E402
 from porting.worker import words  # noqa: E402
 from ranking.detectors import INSTALL  # noqa: E402
 
@@ -45,7 +37,7 @@ ALL_DEPARTURES = "departures"
 RUN = ["method", "data", "settings", "seed"]
 
 
-class RunError(RuntimeError):
+class RunError(ValueError):
     """A run that failed, and with it ``lost`` runs of its process."""
 
     def __init__(self, message: str, lost: int) -> None:
@@ -76,20 +68,15 @@ def plan(names: list[str], data: list[str], args) -> tuple[list[Problem], dict[t
     problems, runs = [], {}
     for dataset in data:
         images = dataset in IMAGE_SETS
-        chosen = [(n, method(n)) for n in names]
-        chosen = [(n, m) for n, m in chosen if m.kind == (IMAGES if images else TABLE)]
+        chosen = {name: method(name) for name in names if method(name).images == images}
         for digit in (args.digits if images else [None]) if chosen else []:
             problem = load_problem(dataset, args.data_home, digit)
             problems.append(problem)
-            where = {
-                "data": dataset,
-                "digit": digit,
-                "data_home": args.data_home,
-                "stop_epochs": args.stop_epochs,
-            }
+            where = {"data": dataset, "digit": digit}
+            where |= {"data_home": args.data_home, "stop_epochs": args.stop_epochs}
             # Seeds outermost: the first seed of all methods is there before the second begins.
             for seed in range(args.seeds):
-                for name, entry in chosen:
+                for name, entry in chosen.items():
                     if entry.seeded or seed == 0:
                         text = words(entry.settings(problem, args.stop_epochs))
                         runs[name, problem.name, text, seed] = where
@@ -124,11 +111,8 @@ def work(task: dict, threads: int, finished: queue.Queue) -> None:
             left -= 1
         if process.wait() or left:
             name, seed = task["runs"][-left]
-            finished.put(
-                RunError(
-                    f"{name} on {task['data']}, seed {seed}: {processes.last_line(errors)}", left
-                )
-            )
+            said = processes.last_line(errors)
+            finished.put(RunError(f"{name} on {task['data']}, seed {seed}: {said}", left))
 
 
 def collect(
@@ -210,6 +194,7 @@ def show_list() -> None:
         print(f"{name:<20} {departure.what}")
 
 
+@studies.ending("compare_ports")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing, write tables and figures; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -253,26 +238,16 @@ def main(argv: list[str] | None = None) -> int:
         show_list()
         return 0
     names = chosen_methods(args.methods, parser)
-    try:
-        problems, runs = plan(names, args.data, args)
-        if not runs:
-            parser.error("none of these methods goes with this data")
-        args.output.mkdir(parents=True, exist_ok=True)
-        table = collect(args.output / "runs.csv", runs, args.jobs, args.threads, args.together)
-    except (OSError, ValueError, RunError) as error:
-        print(f"compare_ports: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ncompare_ports: interrupted; call again to go on", file=sys.stderr)
-        return 130
-    command = " ".join(
-        ["python scripts/compare_ports.py", *(sys.argv[1:] if argv is None else argv)]
-    )
-    text = tables.summary(table, command, [problem.source for problem in problems])
+    problems, runs = plan(names, args.data, args)
+    if not runs:
+        parser.error("none of these methods goes with this data")
+    args.output.mkdir(parents=True, exist_ok=True)
+    table = collect(args.output / "runs.csv", runs, args.jobs, args.threads, args.together)
+    sources = [problem.source for problem in problems]
+    text = tables.summary(table, studies.called("compare_ports", argv), sources)
     write_aside(args.output / "summary.md", lambda aside: aside.write_text(text))
-    write_aside(
-        args.output / "auc.png", lambda aside: tables.draw(table).savefig(aside, format="png")
-    )
+    figure = tables.draw(table)
+    write_aside(args.output / "auc.png", lambda aside: figure.savefig(aside, format="png"))
     print(f"{args.output / 'summary.md'} written")
     return 0
 

@@ -1,5 +1,6 @@
 """README and docs: commands that others run, links, and the code of the first screen."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -40,6 +41,36 @@ def test_links_lead_somewhere(page):
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+
+
+def commands():
+    """The scripts that pages name, and of each the options that they call it with."""
+    found = {}
+    for page in TEXTS:
+        text = page.read_text().replace("\\\n", " ")
+        for path, options in re.findall(r"python\s+scripts/([\w/]+)\.py([^`\n#]*)", text):
+            found.setdefault(path, set()).update(re.findall(r"(?<= )--[\w-]+", options))
+    return found
+
+
+@pytest.mark.parametrize(("path", "options"), commands().items())
+def test_a_command_in_a_page_is_a_script_that_knows_its_options(path, options, capsys):
+    assert (ROOT / "scripts" / f"{path}.py").is_file()
+    with pytest.raises(SystemExit) as left:
+        importlib.import_module(Path(path).name).main(["--help"])
+    assert left.value.code == 0
+    told = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
+    assert options <= told
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page):
+    folders = "scripts|tests|docs|notebooks|gaal|alocc|gaal_alocc"
+    for path in re.findall(rf"(?<![\w/.])((?:{folders})/[\w/]+\.\w+)", page.read_text()):
+        assert (ROOT / path).exists(), path
 
 
 def test_the_index_has_every_page():

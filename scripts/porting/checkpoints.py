@@ -196,21 +196,13 @@ def _follow(stream: BinaryIO, storages: dict[str, Storage] | None = None) -> Any
                 memo[argument] = stack[-1]
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
-            case "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
-                stack.append(tuple(pop(int(name[-1]))))
-            case "TUPLE":
-                stack.append(tuple(since_mark()))
-            case "APPEND":
-                (item,) = pop(1)
-                stack[-1].append(item)
-            case "APPENDS":
-                items = since_mark()
+            case "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
+                stack.append(tuple(since_mark() if name == "TUPLE" else pop(int(name[-1]))))
+            case "APPEND" | "APPENDS" as name:
+                items = since_mark() if name == "APPENDS" else pop(1)
                 stack[-1].extend(items)
-            case "SETITEM":
-                key, value = pop(2)
-                stack[-1][key] = value
-            case "SETITEMS":
-                items = since_mark()
+            case "SETITEM" | "SETITEMS" as name:
+                items = since_mark() if name == "SETITEMS" else pop(2)
                 stack[-1].update(zip(items[::2], items[1::2], strict=True))
             case "GLOBAL":
                 if argument not in CALLABLE and argument not in STORAGES:

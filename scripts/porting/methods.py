@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from ranking.detectors import build, missing, outlier_scores
 
-TABLE, IMAGES = "table", "images"
 SO, MO = "so-gaal", "mo-gaal"
 N_TRAIN, N_TARGET, N_OTHER = 512, 180, 20  # images: to train on, to test, of each other digit
 IMAGE_SETS = ("mnist", "digits")
@@ -55,7 +54,7 @@ class Method:
     modules: tuple[str, ...]
     fit: Callable[[Problem, dict, int], Fitted]
     settings: Callable[[Problem, int | None], dict]
-    kind: str = TABLE
+    images: bool = False
     seeded: bool = True
     measured: bool = True
 
@@ -264,7 +263,7 @@ def _pyod(name: str, module: str, **how) -> Method:
 
 def _pyod_of_images(name: str, module: str, **settings) -> Method:
     module = f"pyod.models.{module}"
-    return _detector(f"PyOD {name}", module, name, settings=_fixed(**settings), kind=IMAGES)
+    return _detector(f"PyOD {name}", module, name, settings=_fixed(**settings), images=True)
 
 
 METHODS = {
@@ -290,7 +289,7 @@ METHODS = {
     # 512 images make 4 batches of 128: 40 epochs are the tutorial's number of updates, or
     # about (160 for 265).
     "alocc": _detector(
-        "ALOCC", "alocc.detector", "ALOCC", _of_alocc, _fixed(epochs=40), kind=IMAGES
+        "ALOCC", "alocc.detector", "ALOCC", _of_alocc, _fixed(epochs=40), images=True
     ),
     "pyod-anogan": _pyod_of_images("AnoGAN", "anogan", epochs=100),
     "pyod-autoencoder": _pyod_of_images("AutoEncoder", "auto_encoder", epoch_num=40),

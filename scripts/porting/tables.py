@@ -43,18 +43,12 @@ def comparison(table: pd.DataFrame) -> list[str]:
     """Lay out the comparison on one data set: a row a method, setting and score."""
     rows = []
     for (name, settings, score), runs in table.groupby(["method", "settings", "score"], sort=False):
-        rows.append(
-            [
-                title(name) + (f": {score}" if score else ""),
-                settings,
-                str(len(runs)),
-                spread(runs["auc"]),
-                spread(runs["average_precision"]),
-                seconds(runs["seconds"].mean()),
-                "" if runs["memory_mb"].isna().all() else f"{runs['memory_mb'].mean():.0f}",
-                "" if runs["peak_mb"].isna().all() else f"{runs['peak_mb'].mean():.0f}",
-            ]
-        )
+        label = title(name) + (f": {score}" if score else "")
+        cells = [spread(runs[column]) for column in ("auc", "average_precision")]
+        cells.append(seconds(runs["seconds"].mean()))
+        means = runs[["memory_mb", "peak_mb"]].mean()
+        cells += ["" if np.isnan(mean) else f"{mean:.0f}" for mean in means]
+        rows.append([label, settings, len(runs), *cells])
     head = ["detector", "settings", "runs", "ROC AUC", "average precision", "s", "MB", "MB in all"]
     return markdown(head, rows)
 
@@ -67,17 +61,16 @@ def over_sets(table: pd.DataFrame) -> list[str]:
     a detector is missing are left out of the ranks, so that all are of the same sets.
     """
     frame = table.assign(label=labels_of(table), round=table["score"].str.contains(ROUND))
-    labels = list(dict.fromkeys(frame["label"]))
-    sets = list(dict.fromkeys(frame["data"]))
-    mean = frame.pivot_table("auc", "data", "label", sort=False).reindex(sets, columns=labels)
-    runs = frame.pivot_table("auc", "data", "label", "count", sort=False).reindex(sets)[labels]
+    labels = list(frame["label"].unique())
+    by_set = frame.groupby(["data", "label"])["auc"].agg(["mean", "count"]).unstack()
+    by_set = by_set.reindex(frame["data"].unique())
+    mean, runs = by_set["mean"][labels], by_set["count"][labels]
     whole = mean.dropna()
-    twins = frame.drop_duplicates("label").set_index("label")
+    twins = frame.drop_duplicates("label").set_index("label")[["method", "round"]]
     rows = []
-    for label in labels:
-        part, twin = frame[frame["label"] == label], twins.loc[label]
-        field = [n for n in labels if not twins.loc[n, "round"]
-                 and twins.loc[n, "method"] != twin["method"]]  # fmt: skip
+    for label, twin in twins.iterrows():
+        part = frame[frame["label"] == label]
+        field = twins.index[~twins["round"] & (twins["method"] != twin["method"])]
         others, own = whole[field], whole[[label]].to_numpy()
         ranks = 1 + (others > own).sum(axis=1) + (others == own).sum(axis=1) / 2
         wrong = mean[label].dropna() < 0.5
@@ -94,16 +87,12 @@ def over_sets(table: pd.DataFrame) -> list[str]:
     head = ["detector", "mean AUC", "wrong way up: runs", "sets, by their mean", "mean rank"]
     lines = [*markdown([*head, "s, median (longest)"], rows), ""]
     lines += [f"Ranks are over the {len(whole)} sets on which all have run.", ""]
-    most = runs.max()
-
-    def cell(name: str, label: str) -> str:
-        count = runs.loc[name, label]
-        if not count > 0:
-            return "not run"
-        short = f" ({count:.0f} of {most[label]:.0f} runs)" if count < most[label] else ""
-        return f"{mean.loc[name, label]:.2f}{short}"
-
-    cells = [[name, *(cell(name, label) for label in labels)] for name in sets]
+    cells = []
+    for name in mean.index:
+        cells.append([name])
+        for auc, count, most in zip(mean.loc[name], runs.loc[name], runs.max()):
+            short = f" ({count:.0f} of {most:.0f} runs)" if count < most else ""
+            cells[-1].append("not run" if np.isnan(auc) else f"{auc:.2f}{short}")
     return [*lines, *markdown(["mean AUC", *labels], cells), ""]
 
 
@@ -135,24 +124,18 @@ def departures_table(table: pd.DataFrame) -> list[str]:
             label = DEPARTURES[switched[0]].what + f" (`{switched[0]}`)"
         else:
             label = f"all of {together.get(frozenset(switched), ' + '.join(switched))}"
-        cells = []
-        for fact in FACTS:
-            base = plain.get(settings)
-            marked = bool(switched) and base is not None and differs(runs[fact], base[fact])
-            cells.append(spread(runs[fact]) + (" *" if marked else ""))
-        rows.append([label, settings, str(len(runs)), *cells])
+        cells = {fact: spread(runs[fact]) for fact in FACTS}
+        for fact in FACTS if switched and settings in plain else ():
+            cells[fact] += " *" if differs(runs[fact], plain[settings][fact]) else ""
+        rows.append([label, settings, len(runs), *cells.values()])
     return markdown(["departure", "settings", "runs", *FACTS.values()], rows)
 
 
 def versions() -> str:
     """Name the versions of what ran."""
     packages = ("tensorflow", "keras", "scikit-learn", "pyod", "torch", "numpy")
-    found = []
-    for package in packages:
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            found.append(f"no {package}")
+    there = {d.name.lower(): d.version for d in importlib.metadata.distributions()}
+    found = [f"{p} {there[p]}" if p in there else f"no {p}" for p in packages]
     return f"Python {platform.python_version()}, {', '.join(found)}"
 
 

@@ -15,9 +15,13 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from alocc_mnist import load
 from common import studies
 from mnist_authors import laid_out, split_at
+from scipy.special import logit
+from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
@@ -203,11 +207,6 @@ def untracked(base):
 
 def run(setting: Setting, digit: int, seed: int, epochs: int, images):
     """Train, and measure D after every epoch: a row an epoch."""
-    import numpy as np
-    import pandas as pd
-    from scipy.special import logit
-    from sklearn.metrics import roc_auc_score
-
     from alocc import networks, training
     from alocc.datasets import add_noise, to_unit
 
@@ -268,8 +267,6 @@ def summary(table, command: str) -> str:
     that tells nothing: at its lowest in the first epoch, mean of the runs, and the mean of the
     later epochs.
     """
-    import pandas as pd
-
     lines = ["# ALOCC's port, departure by departure", "", f"Made by `{command}`.", ""]
     for base, part in table.groupby("base", sort=False):
         last = part["epoch"].max()

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 import mnist_authors
+import numpy as np
+import pandas as pd
 from common import studies
 from mnist_authors import LABELS, THRESHOLDS, laid_out, paper_rows
 
@@ -58,8 +60,6 @@ def by_epoch(detector, images, X_train, digit: int):
 
 def by_share(detector, images, X_train, digit: int, seed: int):
     """Fit, and measure F1 and AUC by share of outliers."""
-    import numpy as np
-
     from alocc.protocols import f1_auc_by_outlier_share
 
     table = f1_auc_by_outlier_share(
@@ -127,32 +127,20 @@ def collect(path: Path, wanted: list[tuple], images):
 
 def epochs_table(table):
     """Lay out the AUC after every epoch: a row a seed and epoch."""
-    import pandas as pd
-
-    auc = table.pivot(index=["digit", "seed", "epoch"], columns="score", values="auc")
-    others = ["chosen", "reconstruction_loss", "reconstruction_loss_end"]
-    runs = table.drop_duplicates(["digit", "seed", "epoch"]).set_index(auc.index.names)[others]
-    rows = [
-        {
-            "digit": digit,
-            "seed": seed,
-            "epoch": f"{epoch:.0f}" + (" (chosen)" if runs["chosen"][digit, seed, epoch] else ""),
-            "loss, mean": f"{runs['reconstruction_loss'][digit, seed, epoch]:.3f}",
-            f"loss, last {LAST_UPDATES}": (
-                f"{runs['reconstruction_loss_end'][digit, seed, epoch]:.3f}"
-            ),
-            **{f"AUC {LABELS[s]}": f"{auc.loc[(digit, seed, epoch), s]:.3f}"
-               for s in LABELS},
-        }
-        for digit, seed, epoch in auc.index
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+    run = ["digit", "seed", "epoch", "chosen", "reconstruction_loss", "reconstruction_loss_end"]
+    wide = table.pivot(index=run, columns="score", values="auc").reset_index()
+    columns = {
+        "loss, mean": "reconstruction_loss",
+        f"loss, last {LAST_UPDATES}": "reconstruction_loss_end",
+        **{f"AUC {label}": score for score, label in LABELS.items()},
+    }
+    epochs = wide["epoch"].map("{:.0f}".format) + np.where(wide["chosen"], " (chosen)", "")
+    numbers = {name: wide[column].map("{:.3f}".format) for name, column in columns.items()}
+    return wide[["digit", "seed"]].assign(epoch=epochs, **numbers)
 
 
 def shares_table(table, value: str, threshold: str, paper: bool = True):
     """Lay out means of F1 or AUC: a row a score, a column a share of outliers."""
-    import pandas as pd
-
     some = table[table["threshold"] == threshold]
     means = some.groupby(["score", "outlier_share"])[value].mean().unstack()
     rows = [[label, *means.loc[score].map("{:.3f}".format)] for score, label in LABELS.items()]
@@ -163,19 +151,14 @@ def shares_table(table, value: str, threshold: str, paper: bool = True):
 
 def digits_table(table):
     """Lay out the mean AUC and its range over the runs, a row a digit."""
-    import pandas as pd
-
     one_rule = table[table["threshold"] == THRESHOLDS[0]]
-    runs = one_rule.groupby(["digit", "score", "seed"])["auc"].mean()
-    rows = []
-    for digit in sorted(one_rule["digit"].unique()):
-        cells = {}
-        for score, label in LABELS.items():
-            auc = runs[digit, score]
-            cells[label] = f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
-        rows.append({"digit": digit, **cells})
-    means = {label: f"{runs[:, score].mean():.3f}" for score, label in LABELS.items()}
-    return pd.DataFrame([*rows, {"digit": "mean", **means}])
+    runs = one_rule.groupby(["score", "digit", "seed"])["auc"].mean()
+    cells = runs.groupby(["digit", "score"]).agg(
+        lambda auc: f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
+    )
+    cells = cells.unstack()[list(LABELS)].rename(columns=LABELS)
+    cells.loc["mean"] = [f"{runs[score].mean():.3f}" for score in LABELS]
+    return cells.reset_index()
 
 
 def summary(table, command: str, authors: list[str]) -> str:
@@ -205,8 +188,6 @@ def summary(table, command: str, authors: list[str]) -> str:
 
 def load(dataset: str, address: str | None):
     """Load the images; where they have no test part, every fifth is held out."""
-    import numpy as np
-
     from alocc.datasets import load_images
 
     images = load_images(dataset, address)

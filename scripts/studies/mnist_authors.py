@@ -10,6 +10,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_auc_score
+
 from gaal_alocc.files import write_aside
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,21 +38,22 @@ THRESHOLDS = ("best", "share")
 # Runs
 
 
-def run(digit: int, seed: int, epochs: int, images, folder: Path, variant: dict) -> Path:
-    """Train, or go on training, and keep the scores of every epoch in one file."""
-    import numpy as np
+def kept(folder: Path, digit: int, seed: int, epochs: int) -> Path:
+    """Name the file of a run."""
+    return folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
 
+
+def run(digit: int, seed: int, epochs: int, images, path: Path, variant: dict) -> None:
+    """Train, or go on training, and keep the scores of every epoch in one file."""
     from alocc import ALOCC
     from alocc.protocols import scores_by_epoch
 
-    path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
     if path.exists():
-        return path
+        return
     X = training_images(images, digit)
     detector = ALOCC(epochs, **{**SETTINGS, **variant}, random_state=seed)
-    detector.fit(
-        X, checkpoint_dir=folder / f"digit{digit}_seed{seed}", checkpoint_every=2, resume=True
-    )
+    snapshots = path.with_name(f"digit{digit}_seed{seed}")
+    detector.fit(X, checkpoint_dir=snapshots, checkpoint_every=2, resume=True)
     parts = {"train": X[:: max(1, len(X) // REFERENCES)][:REFERENCES], "test": images.test_data}
     arrays = {
         f"{part}/{score}": values.astype(np.float32)
@@ -57,7 +63,6 @@ def run(digit: int, seed: int, epochs: int, images, folder: Path, variant: dict)
     columns = list(detector.history_.columns)
     arrays |= {"history": detector.history_.to_numpy(np.float32), "columns": columns}
     save(path, arrays)
-    return path
 
 
 def training_images(images, digit: int):
@@ -81,16 +86,13 @@ def split_at(share: float, digit: int, seed: int, images):
     )
 
 
-def baselines(digit: int, images, folder: Path) -> Path:
+def baselines(digit: int, images, path: Path) -> None:
     """Score the test images by detectors of others, fitted on the same training images."""
-    import numpy as np
-
     from alocc.datasets import to_unit
     from alocc.protocols import lof_baseline
 
-    path = folder / f"digit{digit}_baselines.npz"
     if path.exists():
-        return path
+        return
     X, X_test = training_images(images, digit), images.test_data
     flat, flat_test = (to_unit(part).reshape(len(part), -1) for part in (X, X_test))
     arrays = {
@@ -110,18 +112,11 @@ def baselines(digit: int, images, folder: Path) -> Path:
         for name, detector in detectors.items():
             arrays[name] = -np.asarray(detector.fit(flat).decision_function(flat_test))
     save(path, arrays)
-    return path
 
 
 def save(path: Path, arrays: dict) -> None:
     """Write arrays as one compressed npz file, aside first."""
-    import numpy as np
-
-    def write(aside: Path) -> None:
-        with open(aside, "wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    write_aside(path, write)
+    write_aside(path, lambda aside: np.savez_compressed(aside, **arrays))
 
 
 # ---------------------------------------------------------------------------------------
@@ -136,8 +131,6 @@ def raw(train, test):
 
 def oriented(train, test):
     """Every epoch, with the sign of its mean over training images."""
-    import numpy as np
-
     return (np.sign(train.mean(axis=1, keepdims=True)) * test)[FIRST_EPOCH:]
 
 
@@ -148,8 +141,6 @@ def last(train, test):
 
 def standardised(train, test):
     """Oriented, in standard deviations of training images."""
-    import numpy as np
-
     sign = np.sign(train.mean(axis=1, keepdims=True))
     deviation = train.std(axis=1, keepdims=True)
     return (sign * (test - train.mean(axis=1, keepdims=True)) / deviation)[FIRST_EPOCH:]
@@ -170,15 +161,11 @@ def relative_mean(train, test):
 
 def mean_of_sides(train, test):
     """Mean of the standardised epochs, too strong a response counting against an image, too."""
-    import numpy as np
-
     return -np.abs(standardised(train, test)).mean(axis=0, keepdims=True)
 
 
 def lowest_quarter(train, test):
     """Mean of the quarter of the standardised epochs that speak most against an image."""
-    import numpy as np
-
     ordered = np.sort(standardised(train, test), axis=0)
     return ordered[: max(1, len(ordered) // 4)].mean(axis=0, keepdims=True)
 
@@ -210,8 +197,6 @@ BOTH = "D(x) and D(R(x))"  # their epochs together
 
 def detectors(arrays) -> dict[tuple[str, str], object]:
     """Apply every rule to every score: (rule, score) to (detectors, test images)."""
-    import numpy as np
-
     found = {}
     for rule, function in RULES.items():
         for score, label in LABELS.items():
@@ -241,8 +226,6 @@ def detectors(arrays) -> dict[tuple[str, str], object]:
 
 def measure(found: dict, digit: int, seed: int, images):
     """F1 and AUC of all detectors, by share of outliers; of several epochs their mean."""
-    import pandas as pd
-
     from alocc.protocols import OUTLIER_SHARES, f1_auc
 
     rows = {}
@@ -287,27 +270,24 @@ def collect(
     DataFrame or None
         None where there is no run.
     """
-    import numpy as np
-    import pandas as pd
-
     plain = folder.with_name("authors")  # the other detectors have no variants
     for needed in (folder, plain):
         needed.mkdir(parents=True, exist_ok=True)
     tables = []
     for number, (digit, seed) in enumerate(wanted, 1):
-        path = folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
+        path = kept(folder, digit, seed, epochs)
         state = "there already" if path.exists() else "trained" if train else "missing"
         if train:
-            run(digit, seed, epochs, images, folder, VARIANTS.get(variant, {}))
+            run(digit, seed, epochs, images, path, VARIANTS.get(variant, {}))
         print(f"{number}/{len(wanted)} digit {digit}, seed {seed}: {state}", flush=True)
         if not path.exists():
             continue
         with np.load(path) as arrays:
             tables.append(measure(detectors(arrays), digit, seed, images))
     for digit, seed in wanted if tables else ():
-        if train:
-            baselines(digit, images, plain)
         others = plain / f"digit{digit}_baselines.npz"
+        if train:
+            baselines(digit, images, others)
         if others.exists():
             with np.load(others) as arrays:
                 found = {("other detectors", name): arrays[name][None] for name in arrays.files}
@@ -329,8 +309,6 @@ def paper_rows(shares) -> dict[str, list[str]]:
 
 def shares_table(table, value: str, threshold: str):
     """Means of F1 or AUC: a row a rule and score, a column a share of outliers."""
-    import pandas as pd
-
     some = table[table["threshold"] == threshold]
     means = some.groupby(["rule", "score", "outlier_share"], sort=False)[value].mean().unstack()
     means = means[sorted(means.columns)]
@@ -356,13 +334,9 @@ def laid_out(table) -> list[str]:
 
 def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, path: Path) -> None:
     """Draw D(R(x)) by epoch, raw and oriented, for some digits; labels make the AUC alone."""
-    import numpy as np
-    from matplotlib.figure import Figure
-    from sklearn.metrics import roc_auc_score
-
     from alocc import plots
 
-    files = {key: folder / f"digit{key[0]}_seed{key[1]}_epochs{epochs}.npz" for key in keys}
+    files = {key: kept(folder, *key, epochs) for key in keys}
     files = {key: file for key, file in files.items() if file.exists()}
     if not files:
         return
@@ -391,8 +365,6 @@ def mean_of_epochs_table(table):
 
 def draw_f1(table, path: Path) -> None:
     """Draw F1 by share of outliers beside the paper's (figure 8), for each threshold rule."""
-    from matplotlib.figure import Figure
-
     from alocc import plots
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")

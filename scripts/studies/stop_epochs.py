@@ -14,6 +14,9 @@ import time
 import warnings
 from pathlib import Path
 
+import pandas as pd
+from matplotlib.figure import Figure
+
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
@@ -51,8 +54,6 @@ def made(algorithm: str, name: str, seed: int, data_home: str | None):
 
 def run(algorithm: str, name: str, seed: int, data_home: str | None):
     """Train with the published stop_epochs and with "auto", and return a row of the table."""
-    import pandas as pd
-
     detector, data = made(algorithm, name, seed, data_home)
     row = {"updates_per_epoch": published(algorithm, name)[1]}
     for rule, stop_epochs in [("published", detector.stop_epochs), ("auto", "auto")]:
@@ -101,8 +102,6 @@ def summary(table) -> str:
 
 def draw(losses: dict, path: Path) -> None:
     """Draw the generator's loss of each run with the update found, and the published stop."""
-    from matplotlib.figure import Figure
-
     from gaal.stopping import find_trend
 
     names = list(dict.fromkeys(name for _, name in losses))
@@ -129,8 +128,6 @@ def draw(losses: dict, path: Path) -> None:
 @studies.ending("stop_epochs")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing, write summary and figure; return the exit status."""
-    import pandas as pd
-
     from gaal.datasets import PUBLISHED
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])

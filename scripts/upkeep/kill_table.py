@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,25 +35,14 @@ DOORS = {"train_on_batch": 1, "graph": "auto"}
 SYNC_SECONDS = 0.01  # a slow disk, so that there is time to be killed while it syncs
 
 
-def tables() -> tuple[np.ndarray, np.ndarray]:
-    """Make data for SO-GAAL and MO-GAAL: 64 rows, 4 features; labels, 6 outliers."""
-    X = np.random.default_rng(0).random((64, 4), dtype=np.float32)
-    return X, (np.arange(64) < 6).astype(int)
-
-
-def images() -> tuple[np.ndarray, None]:
-    """Make data for ALOCC: 64 images of 16 x 16; no labels."""
-    return np.random.default_rng(0).random((64, 16, 16), dtype=np.float32), None
-
-
+DRAWN = np.random.default_rng(0).random((64, 16, 16), dtype=np.float32)
+TABLE = (DRAWN[:, 0, :4], (np.arange(64) < 6).astype(int))  # labels, 6 outliers
 GAAL = {"stop_epochs": 20, "epochs": 60, "batch_size": 20, "shuffle": True}
+IMAGES = {"epochs": 12, "batch_size": 16, "gf_dim": 2, "df_dim": 2}
 ALGORITHMS = {
-    "SO-GAAL": lambda **params: (SOGAAL(**GAAL, **params), *tables()),
-    "MO-GAAL": lambda **params: (MOGAAL(k=3, **GAAL, **params), *tables()),
-    "ALOCC": lambda **params: (
-        ALOCC(epochs=12, batch_size=16, gf_dim=2, df_dim=2, **params),
-        *images(),
-    ),
+    "SO-GAAL": lambda **params: (SOGAAL(**GAAL, **params), *TABLE),
+    "MO-GAAL": lambda **params: (MOGAAL(k=3, **GAAL, **params), *TABLE),
+    "ALOCC": lambda **params: (ALOCC(**IMAGES, **params), DRAWN, None),
 }
 
 
@@ -84,38 +72,22 @@ def fit(algorithm: str, door: str, seed: int, output: Path, **checkpointing) -> 
     np.savez(output, **outcome(detector, X))
 
 
-def start(function, *args, **kwargs) -> int:
-    """Run a function in a process of its own; its process id.
-
-    Forked while TensorFlow is imported but not yet at work, which saves its start.
-    """
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    status = 1
-    try:
-        function(*args, **kwargs)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(status)
+FORKED = multiprocessing.get_context("fork")  # while TensorFlow is imported, not yet at work
 
 
-def ended(child: int) -> bool:
-    """Whether a process has ended by itself, and well."""
-    done, status = os.waitpid(child, os.WNOHANG)
-    if done and status:
-        raise RuntimeError(f"the run failed, status {status}")
-    return bool(done)
+def start(*args, **kwargs) -> multiprocessing.Process:
+    """Fit in a process of its own, which forking spares TensorFlow's start."""
+    process = FORKED.Process(target=fit, args=args, kwargs=kwargs)
+    process.start()
+    return process
 
 
-def run(function, *args, **kwargs) -> None:
-    """Run a function in a process of its own to its end."""
-    _, status = os.waitpid(start(function, *args, **kwargs), 0)
-    if status:
-        raise RuntimeError(f"the run failed, status {status}")
+def ended(process: multiprocessing.Process, seconds: float | None = 0) -> bool:
+    """Whether a run has ended by itself, and well, within so many seconds."""
+    process.join(seconds)
+    if process.exitcode:
+        raise RuntimeError(f"the run failed, status {process.exitcode}")
+    return process.exitcode is not None
 
 
 def newest(folder: Path) -> str | None:
@@ -131,7 +103,9 @@ def written_last(path: Path) -> int | None:
         return None
 
 
-def kill(child: int, folder: Path, draw: random.Random, seconds: float, moment: str) -> bool:
+def kill(
+    child: multiprocessing.Process, folder: Path, draw: random.Random, seconds: float, moment: str
+) -> bool:
     """Kill a run at a moment that is drawn; whether it was still running.
 
     Moments are "any", a time up to ``seconds``; "training", some snapshots and a while later;
@@ -155,8 +129,8 @@ def kill(child: int, folder: Path, draw: random.Random, seconds: float, moment: 
         time.sleep(0.001)
     if ended(child):
         return False
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    child.kill()
+    child.join()
     return True
 
 
@@ -194,12 +168,12 @@ def row(algorithm: str, door: str, kills: int, seed: int = 0) -> Row:
     with tempfile.TemporaryDirectory() as work:
         whole, killed = Path(work, "whole.npz"), Path(work, "killed.npz")
         began = time.monotonic()
-        run(fit, algorithm, door, seed, whole)
+        ended(start(algorithm, door, seed, whole), None)
         seconds = time.monotonic() - began
         while line.kills < kills:
             folder = Path(work, f"run {line.runs}")
             folder.mkdir()
-            job = (fit, algorithm, door, seed, killed)
+            job = (algorithm, door, seed, killed)
             checkpointing = {"checkpoint_dir": folder, "resume": True}
             while line.kills < kills:
                 checkpointing["checkpoint_every"] = draw.choice([1, 2, 3, "auto"])
@@ -212,7 +186,9 @@ def row(algorithm: str, door: str, kills: int, seed: int = 0) -> Row:
                 line.while_writing += written_last(folder / ASIDE) not in (None, left)
                 line.resumed += newest(folder) is not None
             killed.unlink(missing_ok=True)
-            run(*job, **checkpointing)  # at its end already, it returns the same again
+            ended(
+                start(*job, **checkpointing), None
+            )  # at its end already, it returns the same again
             line.runs += 1
             line.equal += same(whole, killed)
     return line

@@ -9,7 +9,6 @@ import pytest
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
-execute_notebooks = pytest.importorskip("execute_notebooks")
 
 import execute_notebooks as script  # noqa: E402
 
@@ -102,7 +101,7 @@ def test_the_script_writes_outputs_and_no_traces_of_the_machine(tmp_path, capsys
         "plt.show()"
     )
     path = notebook_of(tmp_path, setup, source)
-    assert execute_notebooks.main([str(path)]) == 0
+    assert script.main([str(path)]) == 0
     assert "new.ipynb" in capsys.readouterr().out
     first, second = nbformat.read(path, as_version=4).cells
     assert (first.outputs, first.execution_count, second.execution_count) == ([], 1, 2)
@@ -114,14 +113,14 @@ def test_the_script_writes_outputs_and_no_traces_of_the_machine(tmp_path, capsys
 def test_the_script_leaves_a_failing_notebook_as_it_was(tmp_path, capsys):
     path = notebook_of(tmp_path, "print(1)", "1 / 0")
     before = path.read_bytes()
-    assert execute_notebooks.main([str(path)]) == 1
+    assert script.main([str(path)]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
 @pytest.mark.slow
 def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed):
-    executed = execute_notebooks.execute(path)
+    executed = script.execute(path)
     old, new = code_cells(committed), code_cells(executed)
     assert [cell.source for cell in old] == [cell.source for cell in new]
     assert [kinds(cell.outputs) for cell in old] == [kinds(cell.outputs) for cell in new]

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
 import os
-import tempfile
 import warnings
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import KW_ONLY
 from numbers import Integral, Real
 from pathlib import Path
 from typing import ClassVar, Self
 
 import keras
 import numpy as np
-import pandas as pd
-import scipy.special
-import tensorflow as tf
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.base import _fit_context, clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from alocc import keras2, networks, scoring, tensorflow1, training
-from alocc.pixels import add_noise, check_channels_last, check_white, to_unit
+from alocc import epochs, inputs, keras2, networks, scoring, tensorflow1, training
+from alocc.pixels import add_noise, check_white
 from alocc.scoring import SCORES, STATISTICS
 from gaal_alocc import distribution, optimizers, preconditions, programs
-from gaal_alocc.arrays import as_array, batches, in_batches
+from gaal_alocc.arrays import as_array, in_batches
 from gaal_alocc.callbacks import as_list, set_estimator
-from gaal_alocc.checkpoints import Checkpoints, open_checkpoints, write_whole, writing
-from gaal_alocc.file_kinds import saved_file
-from gaal_alocc.files import EXACTLY
-from gaal_alocc.judgement import judge
-from gaal_alocc.precision import computing_in
+from gaal_alocc.estimator import Estimator, parameters
 
-FILE_FORMAT = 1
-BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
 REFERENCES = 1000  # training images that scores are held against
 REFERENCE_PIXELS = 2**23  # but no more than of these, or a batch
 _PORT = {
@@ -60,61 +45,11 @@ DEFAULTS = {  # what "auto" means
     },
 }
 MODELS = {"R": "generator_", "D": "discriminator_"}
-ALL_BUT_BLACK = 16  # of uint8: what is scored, and as dark, may be of another scale
 FEW_UPDATES = 100  # in fewer the reconstruction error has hardly become a score
 
 
-def _check_images(X) -> np.ndarray:
-    """Look at the form of X, not at its pixels, and give it its axis of channels."""
-    X = np.concatenate(list(_batches(X))) if in_batches(X) else as_array(X)
-    if X.ndim not in (3, 4):
-        raise ValueError(
-            f"X has shape {X.shape}; expected (n, height, width) or (n, height, width, channels)."
-        )
-    if len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}; expected at least one image.")
-    if _single(X.shape):
-        raise ValueError(
-            f"X has shape {X.shape}, as a single image has; expected (n, height, width) or (n,"
-            " height, width, channels): give X[None], or of a tf.data.Dataset X.batch(n)."
-        )
-    check_channels_last(X, "X")
-    return X[..., None] if X.ndim == 3 else X
-
-
-def _single(shape: Sequence[int | None]) -> bool:
-    """Tell whether it is the shape of one image, without the axis of images."""
-    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3))
-
-
-def _batches(X: tf.data.Dataset | keras.utils.PyDataset) -> Iterator[np.ndarray]:
-    """Batches of images as arrays; the first is there even where there are no images."""
-    expected = "batches of images, (n, height, width) or (n, height, width, channels)"
-    spec = getattr(X, "element_spec", None)  # which tf.data alone tells
-    if isinstance(spec, tf.TensorSpec) and spec.shape.rank and _single(spec.shape):
-        raise ValueError(
-            f"X is a tf.data.Dataset of single images, {tuple(spec.shape)}; expected {expected}:"
-            " X.batch(n)."
-        )
-    found = batches(X, (3, 4), expected)
-    size = (0, 0, 0) if spec is None else [size or 0 for size in spec.shape[1:]]
-    return itertools.chain([next(found, np.empty([0, *size]))], found)
-
-
-def _pixels(X: np.ndarray, dtype: str, first: int = 0) -> np.ndarray:
-    """X in [0, 1]; first is what an error calls X[0]."""
-    if X.dtype == np.uint8 and 0 < (high := X.max(initial=0)) <= ALL_BUT_BLACK:
-        warnings.warn(
-            f"X is uint8, of which 255 is white, but holds nothing above {high} from X[{first}] to"
-            f" X[{first + len(X) - 1}], which is all but black. If another value is white, give"
-            f" alocc.datasets.to_unit(X, white={high}), in the shell --white.",
-            UserWarning,
-            stacklevel=4,
-        )
-    return to_unit(X, first).astype(dtype, copy=False)
-
-
-class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
+@parameters
+class ALOCC(Estimator):
     """Adversarially learned one-class classifier for images.
 
     R, an encoder and decoder, learns to reconstruct clean images of one class from noisy
@@ -190,18 +125,9 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         takes about half a second, in which Ctrl-C waits. 1 trains by ``train_on_batch``, as the
         published program does, with the same numbers within float error. "auto" takes as many
         as have their images in 16 MiB.
-    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
-        Devices to train on. Every batch is divided over them, and the result is one device's
-        within float error: batch normalisation sees the whole batch, and gradients are
-        clipped after they are added up. "mirrored": all GPUs of this machine. "multiworker":
-        the machines of the environment's TF_CONFIG, on each of which the same program runs on
-        the same images; the first one's seed counts. None: the current strategy,
-        ``tf.distribute.get_strategy()``, or none.
     random_state : int, RandomState instance or None, default=None
         Seeds weights and noise: same seed, same numbers (on a GPU after
         ``tf.config.experimental.enable_op_determinism()``).
-    verbose : int, default=0
-        1 shows a progress bar with the losses.
 
     Attributes
     ----------
@@ -229,6 +155,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     fidelity_ : str
         The program that it was trained by.
 
+    Notes
+    -----
+    On several devices batch normalisation sees the whole batch, and gradients are clipped after
+    they are added up. A saved detector holds R and D with the weights of ``epoch_``, without
+    their optimizer, and those of other epochs where several are in use.
+
     Examples
     --------
     >>> import numpy as np
@@ -241,9 +173,27 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     (64, 16, 16)
     """
 
+    epochs: int | str = "auto"
+    _: KW_ONLY
+    batch_size: int = 128
+    r_alpha: float = 0.2
+    noise_sigma: float = 0.155
+    learning_rate: float = 0.002
+    clipvalue: float | str | None = "auto"
+    decay: float | str = "auto"
+    gf_dim: int = 16
+    df_dim: int = 16
+    decoder: str = "auto"
+    fidelity: str = "published"
+    score: str = "reconstruction"
+    select_epoch: str = "auto"
+    first_epoch: int = 5
+    statistics: str = "moving"
+    orientation: str = "raw"
+
     _parameter_constraints: ClassVar[dict] = {
+        **Estimator._parameter_constraints,
         "epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
         "r_alpha": [Interval(Real, 0, None, closed="left")],
         "noise_sigma": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -258,59 +208,12 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         "first_epoch": [Interval(Integral, 0, None, closed="left")],
         "statistics": [StrOptions(set(STATISTICS))],
         "orientation": [StrOptions({"raw", "training"})],
-        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
-        "steps_per_execution": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "strategy": [None, StrOptions(set(distribution.NAMES)), tf.distribute.Strategy],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        epochs="auto",
-        *,
-        batch_size=128,
-        r_alpha=0.2,
-        noise_sigma=0.155,
-        learning_rate=0.002,
-        clipvalue="auto",
-        decay="auto",
-        gf_dim=16,
-        df_dim=16,
-        decoder="auto",
-        fidelity="published",
-        score="reconstruction",
-        select_epoch="auto",
-        first_epoch=5,
-        statistics="moving",
-        orientation="raw",
-        contamination="auto",
-        steps_per_execution="auto",
-        strategy=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.r_alpha = r_alpha
-        self.noise_sigma = noise_sigma
-        self.learning_rate = learning_rate
-        self.clipvalue = clipvalue
-        self.decay = decay
-        self.gf_dim = gf_dim
-        self.df_dim = df_dim
-        self.decoder = decoder
-        self.fidelity = fidelity
-        self.score = score
-        self.select_epoch = select_epoch
-        self.first_epoch = first_epoch
-        self.statistics = statistics
-        self.orientation = orientation
-        self.contamination = contamination
-        self.steps_per_execution = steps_per_execution
-        self.strategy = strategy
-        self.random_state = random_state
-        self.verbose = verbose
+    _not_of_training: ClassVar[tuple[str, ...]] = (
+        *Estimator._not_of_training,
+        *("score", "select_epoch", "first_epoch", "statistics", "orientation"),
+    )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -355,20 +258,6 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             epoch, ``epoch_00_R.weights.h5``, ``epoch_00_D.weights.h5``, ``epoch_01_R...``, and
             for snapshots from which a killed process goes on. The last two snapshots are
             kept, also of a finished run.
-        checkpoint_every : int or "auto", default="auto"
-            Epochs from one snapshot to the next. "auto" takes them as often as costs at most
-            a twentieth of the time. No number depends on it.
-        resume : bool, default=False
-            Go on from the newest whole snapshot in ``checkpoint_dir``, to the same history
-            and weights, bit for bit, as if the run had never been killed; where there is
-            none, begin. ``epochs`` may have grown; callbacks begin anew, without what they
-            remembered. A run with a ``random_state`` that is no int goes on by the seed that
-            it drew at first.
-
-        Returns
-        -------
-        self : object
-            The fitted detector.
 
         Raises
         ------
@@ -376,153 +265,113 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             If X has another rank, images of different sizes, smaller than 16 x 16 or with
             other than 1 or 3 channels, fewer of them than a batch, pixels outside of [0, 1],
             NaN, or another type than uint8, float and bool, or is uint8 with nothing from 128
-            up, whose white may be another than 255; if the replicas cannot share a batch, or
-            ``strategy`` is one that cannot train, or cannot with a checkpoint_dir. If the
-            snapshot to resume is of other data, parameters or versions, the message naming
-            every difference, or the weights of one of its epochs are damaged or missing. If
-            callbacks holds one of Keras's that cannot work here.
+            up, whose white may be another than 255. If the weights of an epoch of the snapshot
+            to resume are damaged or missing.
         TypeError
-            If X is no array-like and no data set, or callbacks holds something else.
-        FileExistsError
-            If checkpoint_dir holds a run's snapshots and ``resume`` is False.
-        OSError
-            If a snapshot or weights cannot be written; the last whole snapshot is kept.
+            If X is no array-like and no data set.
 
         Warns
         -----
-        ConvergenceWarning
-            If the losses do not stay finite.
         UserWarning
-            Before the training, if it will make fewer than 100 updates. If a snapshot is
-            damaged, and the one before it taken.
+            Before the training, if it will make fewer than 100 updates.
         """
-        with distribution.scope(self.strategy), computing_in(networks.float_type()):
-            return self._fit(X, callbacks, checkpoint_dir, checkpoint_every, resume)
+        with self._fitting(networks.float_type()):
+            X = self._look_at(X)
+            callbacks = as_list(callbacks)
+            checkpointing = (checkpoint_dir, checkpoint_every, resume)
+            seed, checkpoints = self._begin({"X": X}, *checkpointing)
+            *seeds, noise_seed = np.random.default_rng(seed).integers(2**31, size=3).tolist()
+            noisy = add_noise(X, self.noise_sigma, noise_seed).astype(X.dtype, copy=False)
+            models, share_as = self._build(X.shape[1:], *seeds)
+            parts = {"R": models.generator, "D": models.discriminator}
+            epoch_weights = [] if checkpoints is None else epochs.read(parts, checkpoints)
 
-    def _fit(self, X, callbacks, checkpoint_dir, checkpoint_every, resume) -> Self:
-        X = _check_images(X)
-        image_shape = X.shape[1:]
-        networks.check_image_shape(image_shape)
+            def keep_weights(epoch: int, logs: dict) -> None:
+                epoch_weights.append(epochs.weights_of(parts))
+                if checkpoints is not None:
+                    epochs.write(parts, checkpoints, epoch)
+
+            set_estimator(callbacks, self, X)
+            self.history_ = training.train(
+                models,
+                X,
+                noisy,
+                algorithm=training.ALGORITHMS[self.fidelity],
+                batch_size=self.batch_size,
+                n_epochs=self._setting("epochs"),
+                steps_per_execution=self.steps_per_execution,
+                callbacks=callbacks,
+                on_epoch=keep_weights,
+                checkpoints=checkpoints,
+                share_as=share_as,
+                verbose=self.verbose if distribution.is_chief() else 0,
+            )
+            self._check_finite(
+                f". Use a smaller learning rate than learning_rate={self.learning_rate}."
+            )
+            self.generator_, self.discriminator_ = models.generator, models.discriminator
+            self.adversarial_model_ = models.adversarial_model
+            self.fidelity_, self.image_shape_ = self.fidelity, X.shape[1:]
+            self.epoch_weights_ = epoch_weights
+            self._references = self._pick_references(X)
+            self._use_epochs(self._select_epochs(), X)
+        return self
+
+    def _look_at(self, X) -> np.ndarray:
+        """Images in [0, 1], of which it is sure that they can be trained on."""
+        X = inputs.check_images(X)
+        networks.check_image_shape(X.shape[1:])
         check_white(X)
         if len(X) < self.batch_size:
             raise ValueError(
                 f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
                 " would be full. Expected more images, or a smaller batch_size."
             )
-        if self.select_epoch == "mean" and self.first_epoch >= self._setting("epochs"):
+        n_epochs, n_batches = self._setting("epochs"), len(X) // self.batch_size
+        if self.select_epoch == "mean" and self.first_epoch >= n_epochs:
             raise ValueError(
                 f"first_epoch is {self.first_epoch} with select_epoch='mean', and epochs is"
-                f" {self._setting('epochs')}: no epoch would count. Expected less."
+                f" {n_epochs}: no epoch would count. Expected less."
             )
-        distribution.check_snapshots(checkpoint_dir)
-        distribution.shares(self.batch_size, tf.distribute.get_strategy().num_replicas_in_sync)
-        X = _pixels(X, networks.float_type())
-        epochs, batches = self._setting("epochs"), len(X) // self.batch_size
-        if epochs * batches < FEW_UPDATES:
+        X = inputs.pixels(X, networks.float_type())
+        if n_epochs * n_batches < FEW_UPDATES:
             warnings.warn(
-                f"The training will make {epochs * batches} updates: {epochs} epochs, each of"
-                f" {batches} whole {'batch' if batches == 1 else 'batches'} of"
+                f"The training will make {n_epochs * n_batches} updates: {n_epochs} epochs, each of"
+                f" {n_batches} whole {'batch' if n_batches == 1 else 'batches'} of"
                 f" batch_size={self.batch_size} images. That is little for R to learn by: of fewer"
                 f" than {FEW_UPDATES} the reconstruction error is hardly a score yet. Raise"
                 " epochs, or lower batch_size.",
                 UserWarning,
                 stacklevel=4,
             )
-        callbacks = as_list(callbacks)
+        return X
 
-        seed = distribution.agree(check_random_state(self.random_state).randint(2**31), X)
-        checkpoints = open_checkpoints(
-            checkpoint_dir,
-            self,
-            {"X": X},
-            seed=seed,
-            every=checkpoint_every,
-            resume=resume,
-            free=(
-                *("contamination", "score", "select_epoch", "first_epoch"),
-                *("statistics", "orientation", "strategy"),
-            ),
-        )
-        if checkpoints is not None:
-            seed = checkpoints.seed
-        r_seed, d_seed, noise_seed = np.random.default_rng(seed).integers(2**31, size=3)
-        noisy = add_noise(X, self.noise_sigma, int(noise_seed)).astype(X.dtype, copy=False)
+    def _build(
+        self, image_shape: tuple[int, int, int], r_seed: int, d_seed: int
+    ) -> tuple[networks.Networks, Hashable]:
+        """Compiled models, and what of them a traced program depends on, where it is known."""
         ingredients = networks.FIDELITIES[self.fidelity]
-        decoder = self._setting("decoder")
+        decoder, clipvalue = self._setting("decoder"), self._setting("clipvalue")
+        dims = (self.gf_dim, self.df_dim)
         models = networks.combine(
-            networks.build_generator(
-                image_shape, self.gf_dim, self.df_dim, decoder, ingredients, int(r_seed)
-            ),
-            networks.build_discriminator(image_shape, self.df_dim, ingredients, int(d_seed)),
+            networks.build_generator(image_shape, *dims, decoder, ingredients, r_seed),
+            networks.build_discriminator(image_shape, self.df_dim, ingredients, d_seed),
             ingredients,
         )
-        networks.compile_models(
-            models,
-            self.r_alpha,
-            self.learning_rate,
-            self._setting("clipvalue"),
-            self._setting("decay"),
-            ingredients,
-        )
+        rates = (self.learning_rate, clipvalue, self._setting("decay"))
+        networks.compile_models(models, self.r_alpha, *rates, ingredients)
         form = programs.form(models.generator, models.discriminator) if _AS_WRITTEN else None
-        rules = (self.fidelity, float(self.r_alpha), self._setting("clipvalue"))
-        pair = {"R": models.generator, "D": models.discriminator}
-        epoch_weights = []
-        if checkpoints is not None:
-            copies = {name: _uncompiled(model) for name, model in pair.items()}
-            epoch_weights = [
-                {
-                    name: _read_weights(copy, checkpoints, epoch, name)
-                    for name, copy in copies.items()
-                }
-                for epoch in range(checkpoints.epoch)
-            ]
+        return models, form and (form, (self.fidelity, float(self.r_alpha), clipvalue))
 
-        def keep_weights(epoch: int, logs: dict) -> None:
-            epoch_weights.append({name: model.get_weights() for name, model in pair.items()})
-            if checkpoints is not None:
-                for name, model in pair.items():
-                    _write_weights(model, checkpoints, epoch, name)
-
-        set_estimator(callbacks, self, X)
-        history = training.train(
-            models,
-            X,
-            noisy,
-            algorithm=training.ALGORITHMS[self.fidelity],
-            batch_size=self.batch_size,
-            n_epochs=epochs,
-            steps_per_execution=self.steps_per_execution,
-            callbacks=callbacks,
-            on_epoch=keep_weights,
-            checkpoints=checkpoints,
-            share_as=form and (form, rules),
-            verbose=self.verbose if distribution.is_chief() else 0,
-        )
-        if not np.isfinite(history.to_numpy()).all():
-            bad = history.index[~np.isfinite(history).all(axis=1)][0]
-            warnings.warn(
-                f"The losses are not finite from update {bad} on. Use a smaller learning rate"
-                f" than learning_rate={self.learning_rate}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-        self.generator_, self.discriminator_ = models.generator, models.discriminator
-        self.adversarial_model_ = models.adversarial_model
-        self.fidelity_ = self.fidelity
-        self.image_shape_ = image_shape
-        self.history_ = history
-        self.epoch_weights_ = epoch_weights
-        self._references = self._pick_references(X)
-        last = len(epoch_weights) - 1
-        how = self._setting("select_epoch")
+    def _select_epochs(self) -> Iterable[int]:
+        """Choose the epochs to score by, the last of which is to be in use."""
+        how, last = self._setting("select_epoch"), len(self.epoch_weights_) - 1
         if how == "min_reconstruction":
-            loss = history.groupby("epoch")["g_loss_reconstruction"].mean()
-            return self.use_epoch(int(loss.fillna(np.inf).idxmin()), X)
+            loss = self.history_.groupby("epoch")["g_loss_reconstruction"].mean()
+            return [int(loss.fillna(np.inf).idxmin())]
         if how == "mean":  # callbacks may have ended it before first_epoch
-            return self._use_epochs(range(min(self.first_epoch, last), last + 1), X)
-        return self.use_epoch(last, X)
+            return range(min(self.first_epoch, last), last + 1)
+        return [last]
 
     def _pick_references(self, X: np.ndarray) -> np.ndarray:
         few = min(REFERENCES, REFERENCE_PIXELS // (X.shape[1] * X.shape[2]))
@@ -582,38 +431,17 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
     def _calibrate(self) -> dict:
         """Find what scores by the present weights are held against; no labels are needed."""
-        batch = self._references[: self.batch_size]
-        rx, of_r = networks.normalized_by_batch(self.generator_, batch)
-        statistics = {
-            "R": of_r,
-            "d_x": networks.normalized_by_batch(self.discriminator_, batch)[1],
-            "d_rx": networks.normalized_by_batch(self.discriminator_, rx)[1],
-        }
-        calibration = {
-            "statistics": {
-                name: [[part.numpy().tolist() for part in pair] for pair in pairs]
-                for name, pairs in statistics.items()
-            },
-            "sign": dict.fromkeys(SCORES, 1),
-        }
-        scores = {
-            score: self._by_block(
-                self._references, lambda x, score=score: self._scores(x, score, calibration)
-            )
-            for score in SCORES
-        }
-        if self.orientation == "training":
-            for score in ("d_x", "d_rx"):
-                logits = scores[score]
-                if self._probability:
-                    eps = keras.config.epsilon()
-                    logits = scipy.special.logit(np.clip(logits, eps, 1 - eps))
-                if np.mean(logits) < 0:
-                    calibration["sign"][score] = -1
-                    scores[score] = (1 if self._probability else 0) - scores[score]
-        means = {score: float(np.mean(values)) for score, values in scores.items()}
-        deviations = {score: float(np.std(values)) for score, values in scores.items()}
-        return {**calibration, "mean": means, "deviation": deviations}
+
+        def scores_by(score: str, calibration: dict) -> np.ndarray:
+            return self._by_block(self._references, lambda x: self._scores(x, score, calibration))
+
+        return scoring.calibrate(
+            self._models,
+            self._references[: self.batch_size],
+            scores_by,
+            orient=self.orientation == "training",
+            probability=self._probability,
+        )
 
     @property
     def _probability(self) -> bool:
@@ -622,12 +450,18 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     def _scores(self, x: np.ndarray, score: str, calibration: dict) -> np.ndarray:
         """Scores of some images by the present weights, oriented."""
         scores = scoring.score(self._models, x, score, self.statistics, calibration)
-        return self._oriented(scores, score, calibration)
+        return scoring.oriented(scores, calibration["sign"][score], self._probability)
 
-    def _oriented(self, scores: np.ndarray, score: str, calibration: dict) -> np.ndarray:
-        if calibration["sign"][score] > 0:
-            return scores
-        return 1 - scores if self._probability else -scores
+    def _mean_scores(self, x: np.ndarray, score: str) -> np.ndarray:
+        """Mean over the epochs in use of the scores of some images, in training's deviations."""
+        if getattr(self, "_epochs", None) is None:  # as in a copy
+            self._epochs = scoring.stack(self.epoch_weights_, self.calibrations_)
+        total = 0.0
+        by_epoch = scoring.score_by_epoch(self._models, self._epochs, x, score, self.statistics)
+        for scores, held in zip(by_epoch, self.calibrations_):
+            scores = scoring.oriented(scores, held["sign"][score], self._probability)
+            total = total + (scores - held["mean"][score]) / (held["deviation"][score] or 1.0)
+        return total / len(self.calibrations_)
 
     def _find_offset(self, score: str, X) -> float:
         fixed = self._probability and score != "reconstruction" and len(self.calibrations_) == 1
@@ -650,34 +484,10 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         preconditions.check()
         check_is_fitted(self)
         dtype = self.generator_.inputs[0].dtype
-        if in_batches(X) and getattr(X, "shuffle", None) is True:  # an Iterator of Keras
-            warnings.warn(
-                "X shuffles its images, and so their scores: shuffle=False keeps their order.",
-                UserWarning,
-                stacklevel=4,
-            )
-        results, first = [], 0
-        for images in _batches(X) if in_batches(X) else [X]:
-            images = _check_images(images)
-            n = len(images)
-            if images.shape[1:] != self.image_shape_:
-                raise ValueError(
-                    f"X has images of shape {images.shape[1:]} (height, width, channels); ALOCC was"
-                    f" fitted on {self.image_shape_}."
-                )
-            step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
-            ends = [*range(step, n, step), n]
-            if self.statistics == "batch":
-                if n < self.batch_size:
-                    raise ValueError(
-                        f"X has {n} images; with statistics='batch' they are normalised by their"
-                        f" own statistics, batch_size={self.batch_size} at least at a time."
-                        " Expected more images, or other statistics."
-                    )
-                ends = [*range(self.batch_size, n - self.batch_size + 1, self.batch_size), n]
-            for start, end in zip([0, *ends], ends):
-                results.append(function(_pixels(images[start:end], dtype, first + start)))
-            first += n
+        least = self.batch_size if self.statistics == "batch" else None
+        results = []
+        for block in inputs.blocks(X, self.image_shape_, dtype, least):
+            results.append(function(block))
         return np.concatenate(results)
 
     def reconstruct(self, X) -> np.ndarray:
@@ -740,67 +550,17 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         score = self.score if score is None else score
         if score not in SCORES:
             raise ValueError(f"score is {score!r}; expected one of {SCORES}.")
-
         if len(self.calibrations_) == 1:
             only = self.calibrations_[0]
             return self._by_block(X, lambda x: self._scores(x, score, only))
-
-        calibrations = self.calibrations_
-        if getattr(self, "_epochs", None) is None:  # as in a copy
-            self._epochs = scoring.stack(self.epoch_weights_, calibrations)
-
-        def mean_of_epochs(x: np.ndarray) -> np.ndarray:
-            total = 0.0
-            by_epoch = scoring.score_by_epoch(self._models, self._epochs, x, score, self.statistics)
-            for scores, calibration in zip(by_epoch, calibrations):
-                scores = self._oriented(scores, score, calibration) - calibration["mean"][score]
-                total = total + scores / (calibration["deviation"][score] or 1.0)
-            return total / len(calibrations)
-
-        return self._by_block(X, mean_of_epochs)
-
-    def decision_function(self, X) -> np.ndarray:
-        """Score X against the threshold: ``score_samples(X) - offset_``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, height, width) or (n, height, width, channels)
-            Images like those of :meth:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Negative for outliers.
-        """
-        return self.score_samples(X) - self.offset_
-
-    def predict(self, X) -> np.ndarray:
-        """Tell inliers from outliers.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, height, width) or (n, height, width, channels)
-            Images like those of :meth:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,), int
-            1 for an inlier, -1 for an outlier.
-
-        Raises
-        ------
-        ValueError
-            If a score, or the threshold, is NaN, as those of a training that did not stay
-            finite: no NaN is an inlier or an outlier.
-        """
-        return judge(self.decision_function(X))
+        return self._by_block(X, lambda x: self._mean_scores(x, score))
 
     def __getstate__(self):
         # A copy of the adversarial model would have an R and a D of its own.
         left_out = ("adversarial_model_", "_epochs")
         state = {k: v for k, v in super().__getstate__().items() if k not in left_out}
         fitted = set(MODELS.values()) & set(state)
-        return {**state, **{name: _uncompiled(state[name]) for name in fitted}}
+        return {**state, **{name: epochs.uncompiled(state[name]) for name in fitted}}
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -812,166 +572,32 @@ class ALOCC(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         models = networks.combine(self.generator_, self.discriminator_, ingredients)
         self.adversarial_model_ = models.adversarial_model
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the fitted detector into one file.
+    def _learned(self) -> dict:
+        names = ("fidelity_", "image_shape_", "epoch_", "calibrations_", "offsets_")
+        return {name: getattr(self, name) for name in names}
 
-        Parameters
-        ----------
-        path : path-like
-            A zip archive: ``detector.json`` (parameters), ``R.keras`` and ``D.keras`` (the
-            models of the epoch in use, without optimizer), ``epochs.npz`` where several are in
-            use, and ``history.csv``. It appears whole or not at all. A ``random_state`` that is
-            not an int is not kept, nor is a ``strategy`` that is not a name.
-
-        Raises
-        ------
-        OSError
-            If there is no such folder, or the file cannot be written.
-        """
-        check_is_fitted(self)
-        path = Path(os.path.expanduser(path))
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"path is {path}, but there is no folder {path.parent}.")
-        if path.is_dir():
-            raise IsADirectoryError(f"path is {path}, a folder; expected a file's name.")
-        params = self.get_params()
-        if not isinstance(params["random_state"], Integral):
-            params["random_state"] = None
-        if isinstance(params["strategy"], tf.distribute.Strategy):
-            params["strategy"] = None
-        settings = {
-            "format": FILE_FORMAT,
-            "class": type(self).__name__,
-            "params": params,
-            "fidelity_": self.fidelity_,
-            "image_shape_": self.image_shape_,
-            "epoch_": self.epoch_,
-            "calibrations_": self.calibrations_,
-            "offsets_": self.offsets_,
-            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        }
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            folder = Path(folder)
-            text = json.dumps(settings, indent=1, default=lambda number: number.item())
-            (folder / "detector.json").write_text(text)
-            self.history_.to_csv(folder / "history.csv")
-            for name, attribute in MODELS.items():
-                _uncompiled(getattr(self, attribute)).save(folder / f"{name}.keras")
-            if len(self.calibrations_) > 1:
-                weights = {
-                    f"{epoch}/{name}/{i}": array
-                    for epoch in (calibration["epoch"] for calibration in self.calibrations_)
-                    for name, arrays in self.epoch_weights_[epoch].items()
-                    for i, array in enumerate(arrays)
-                }
-                np.savez(folder / "epochs.npz", **weights)
-            members = list(folder.iterdir())
-            with zipfile.ZipFile(folder / "detector.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-                for member in members:
-                    archive.write(member, member.name)
-            os.replace(folder / "detector.zip", path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> Self:
-        """Read a detector that :meth:`save` wrote.
-
-        Parameters
-        ----------
-        path : path-like
-            The file. Nothing in it is unpickled.
-
-        Returns
-        -------
-        ALOCC
-            A fitted detector whose scores equal the saved one's bit for bit.
-
-        Raises
-        ------
-        OSError
-            If there is no such file.
-        ValueError
-            If the file is no saved detector.
-        """
-        path = saved_file(path)
-        try:
-            with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-                settings = json.loads(archive.read("detector.json"))
-                if settings["class"] != cls.__name__ or settings["format"] != FILE_FORMAT:
-                    raise ValueError(
-                        f"{path} holds a {settings['class']} in format {settings['format']};"
-                        f" expected a {cls.__name__} in format {FILE_FORMAT}."
-                    )
-                detector = cls(**settings["params"])
-                # Earlier files have it among the parameters alone.
-                detector.fidelity_ = settings.get("fidelity_", detector.fidelity)
-                for name, attribute in MODELS.items():
-                    file = archive.extract(f"{name}.keras", folder)
-                    setattr(detector, attribute, keras.saving.load_model(file, compile=False))
-                epoch_weights = []
-                if "epochs.npz" in archive.namelist():
-                    with np.load(archive.extract("epochs.npz", folder)) as arrays:
-                        epoch_weights = _by_epoch(arrays)
-                with archive.open("history.csv") as file:
-                    history = pd.read_csv(file, index_col="update", **EXACTLY)
-        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.") from error
-        detector._combine()
-        detector.image_shape_ = tuple(settings["image_shape_"])
-        detector.history_ = history
-        detector.epoch_ = settings["epoch_"]
-        detector.epoch_weights_ = epoch_weights
-        detector.offsets_ = settings["offsets_"]
+    def _learn(self, settings: dict) -> None:
+        # Earlier files have it among the parameters alone.
+        self.fidelity_ = settings.get("fidelity_", self.fidelity)
+        self.image_shape_ = tuple(settings["image_shape_"])
+        self.epoch_, self.offsets_ = settings["epoch_"], settings["offsets_"]
         # Earlier files have none: moving statistics, as published.
-        plain = {"epoch": detector.epoch_, "sign": dict.fromkeys(SCORES, 1)}
-        detector.calibrations_ = settings.get("calibrations_", [plain])
-        return detector
+        plain = {"epoch": self.epoch_, "sign": dict.fromkeys(SCORES, 1)}
+        self.calibrations_ = settings.get("calibrations_", [plain])
 
+    def _save_networks(self, folder: Path) -> None:
+        for name, model in self._models.items():
+            epochs.uncompiled(model).save(folder / f"{name}.keras")
+        if len(self.calibrations_) > 1:
+            used = [calibration["epoch"] for calibration in self.calibrations_]
+            epochs.save(folder / "epochs.npz", self.epoch_weights_, used)
 
-def _by_epoch(arrays) -> list[dict[str, list[np.ndarray]]]:
-    """Sort the arrays of ``epochs.npz``; epochs that are not in use are empty."""
-    found = {}
-    for key in arrays.files:
-        epoch, name, i = key.split("/")
-        found[int(epoch), name, int(i)] = arrays[key]
-    epoch_weights = [{} for _ in range(max(epoch for epoch, _, _ in found) + 1)]
-    for epoch, name, i in sorted(found):
-        epoch_weights[epoch].setdefault(name, []).append(found[epoch, name, i])
-    return epoch_weights
-
-
-def _uncompiled(model: keras.Model) -> keras.Model:
-    """Copy a model without its optimizer, which holds the other model's variables too."""
-    copy = type(model).from_config(model.get_config())  # clone_model compiles where it can
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def _write_weights(model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str) -> None:
-    """Write a model's weights after an epoch, and have the snapshots note their SHA-256."""
-    path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
-    # From an archive, for which Keras makes them in memory: where HDF5 itself meets a full disk,
-    # the process crashes.
-    aside = checkpoints.folder / "unfinished.keras"
-    with writing(path, aside):
-        _uncompiled(model).save(aside)
-        with zipfile.ZipFile(aside) as archive:
-            content = archive.read("model.weights.h5")
-        aside.unlink()
-    write_whole(path, content)
-    checkpoints.notes[path.name] = hashlib.sha256(content).hexdigest()
-
-
-def _read_weights(
-    model: keras.Model, checkpoints: Checkpoints, epoch: int, name: str
-) -> list[np.ndarray]:
-    """Read what :func:`_write_weights` wrote, by way of a model of that form."""
-    path = checkpoints.folder / f"epoch_{epoch:02d}_{name}.weights.h5"
-    if not path.is_file():
-        raise ValueError(f"{path} is missing, without which the run cannot be resumed.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != checkpoints.notes[path.name]:
-        raise ValueError(f"{path} is damaged or of another run: the run cannot be resumed.")
-    model.load_weights(path)
-    return model.get_weights()
+    def _load_networks(self, folder: Path) -> None:
+        for name, attribute in MODELS.items():
+            model = keras.saving.load_model(folder / f"{name}.keras", compile=False)
+            setattr(self, attribute, model)
+        self._combine()
+        self.epoch_weights_ = epochs.load(folder / "epochs.npz")
 
 
 _AS_WRITTEN = programs.Unaltered(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
+from typing import ClassVar
+
 from alocc.detector import ALOCC
+from gaal_alocc.estimator import parameters
 
 
+@parameters
 class ALOCCEnsemble(ALOCC):
     """ALOCC by the mean of its training: the one to begin with on images of one's own.
 
@@ -20,16 +25,6 @@ class ALOCCEnsemble(ALOCC):
     ----------
     epochs : int, default=20
         Epochs to train; those from ``first_epoch`` on count.
-    batch_size : int, default=128
-        Images a batch, taken in order; what is left over is never trained on.
-    r_alpha : float, default=0.2
-        Weight of the reconstruction in R's loss (the paper's lambda).
-    noise_sigma : float, default=0.155
-        Standard deviation of the Gaussian noise that R learns to remove.
-    learning_rate : float, default=0.002
-        Of RMSprop.
-    gf_dim, df_dim : int, default=16
-        Filters of R's decoder, and of R's encoder and D, in multiples of which they come.
     score : {"d_rx", "d_x", "reconstruction"}, default="d_rx"
         What tells inliers: the paper's D(R(x)), D(x), or minus the error of R's reconstruction.
         It may be set after ``fit``.
@@ -39,15 +34,11 @@ class ALOCCEnsemble(ALOCC):
         Where ``offset_`` lies. A float: so many of the training images are outliers. "auto":
         what is worse than the training images' third quartile by more than 1.5 times their
         interquartile range (Tukey's fence).
-    steps_per_execution, strategy, random_state, verbose
-        As of :class:`ALOCC`.
 
     Attributes
     ----------
     generator_, discriminator_, adversarial_model_ : keras.Model
         R, D, and D behind R, as after the last epoch.
-    history_, epoch_, epoch_weights_, calibrations_, offsets_, offset_, image_shape_, fidelity_
-        As of :class:`ALOCC`.
 
     Examples
     --------
@@ -59,41 +50,14 @@ class ALOCCEnsemble(ALOCC):
     (64,)
     """
 
-    fidelity = "authors"
-    decoder = clipvalue = decay = "auto"
-    select_epoch = "mean"
-    statistics = "moving"
-    orientation = "training"
+    fidelity: ClassVar[str] = "authors"
+    decoder: ClassVar[str] = "auto"
+    clipvalue: ClassVar[str] = "auto"
+    decay: ClassVar[str] = "auto"
+    select_epoch: ClassVar[str] = "mean"
+    statistics: ClassVar[str] = "moving"
+    orientation: ClassVar[str] = "training"
 
-    def __init__(
-        self,
-        epochs=20,
-        *,
-        batch_size=128,
-        r_alpha=0.2,
-        noise_sigma=0.155,
-        learning_rate=0.002,
-        gf_dim=16,
-        df_dim=16,
-        score="d_rx",
-        first_epoch=5,
-        contamination="auto",
-        steps_per_execution="auto",
-        strategy=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.r_alpha = r_alpha
-        self.noise_sigma = noise_sigma
-        self.learning_rate = learning_rate
-        self.gf_dim = gf_dim
-        self.df_dim = df_dim
-        self.score = score
-        self.first_epoch = first_epoch
-        self.contamination = contamination
-        self.steps_per_execution = steps_per_execution
-        self.strategy = strategy
-        self.random_state = random_state
-        self.verbose = verbose
+    epochs: int = 20
+    _: KW_ONLY
+    score: str = "d_rx"

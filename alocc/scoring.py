@@ -6,13 +6,15 @@ Scoring changes nothing: the weights of an epoch that is not in use are inputs o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 from alocc import networks
+from alocc.epochs import Models
 from gaal_alocc import programs
 
 SCORES = ("reconstruction", "d_x", "d_rx")
@@ -20,8 +22,6 @@ STATISTICS = ("moving", "train_batch", "batch")
 PARTS = {"reconstruction": ["R"], "d_x": ["D"], "d_rx": ["R", "D"]}  # that a score needs
 TOGETHER = 2  # images, and epochs, that a graph has in hand at a time
 CALL_PIXELS = 2**20  # of images, times epochs, of one call: about a second, to be interrupted after
-
-Models = Mapping[str, keras.Model]
 
 
 def score(
@@ -61,6 +61,63 @@ def score(
         # Not as it is shown: D, which sees images and tanh alike, draws R's output to x itself.
         return -np.mean((x - seen.numpy()) ** 2, axis=(1, 2, 3), dtype=np.float64)
     return run("D", seen).numpy().ravel().astype(np.float64)
+
+
+def oriented(scores: np.ndarray, sign: int, probability: bool) -> np.ndarray:
+    """Turn scores round where the sign is -1: a probability to that of the opposite."""
+    if sign > 0:
+        return scores
+    return 1 - scores if probability else -scores
+
+
+def calibrate(
+    models: Models,
+    batch: np.ndarray,
+    scores_by: Callable[[str, dict], np.ndarray],
+    *,
+    orient: bool,
+    probability: bool,
+) -> dict:
+    """Find what scores by the present weights are held against; no labels are needed.
+
+    Parameters
+    ----------
+    models
+        See :func:`score`.
+    batch : ndarray of shape (batch_size, height, width, channels)
+        Training images, by whose statistics "train_batch" normalises.
+    scores_by : callable
+        Takes the name of a score and a calibration, returns the scores of training images.
+    orient, probability : bool
+        Whether D's scores get the sign of the mean of its logit, and whether D ends in a
+        probability.
+    """
+    rx, of_r = networks.normalized_by_batch(models["R"], batch)
+    statistics = {
+        "R": of_r,
+        "d_x": networks.normalized_by_batch(models["D"], batch)[1],
+        "d_rx": networks.normalized_by_batch(models["D"], rx)[1],
+    }
+    sign = dict.fromkeys(SCORES, 1)
+    calibration = {
+        "statistics": {
+            name: [[part.numpy().tolist() for part in pair] for pair in pairs]
+            for name, pairs in statistics.items()
+        },
+        "sign": sign,
+    }
+    scores = {score: scores_by(score, calibration) for score in SCORES}
+    for score in ("d_x", "d_rx") if orient else ():
+        logits = scores[score]
+        if probability:
+            eps = keras.config.epsilon()
+            logits = scipy.special.logit(np.clip(logits, eps, 1 - eps))
+        if np.mean(logits) < 0:
+            sign[score] = -1
+            scores[score] = oriented(scores[score], -1, probability)
+    means = {score: float(np.mean(values)) for score, values in scores.items()}
+    deviations = {score: float(np.std(values)) for score, values in scores.items()}
+    return {**calibration, "mean": means, "deviation": deviations}
 
 
 def stack(epoch_weights: Sequence[dict], calibrations: Sequence[dict]) -> dict:

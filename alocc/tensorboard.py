@@ -8,8 +8,9 @@ import tensorflow as tf
 
 import gaal_alocc.tensorboard
 from alocc import networks
-from alocc.detector import SCORES, _check_images, _pixels
+from alocc.inputs import check_images, pixels
 from alocc.pixels import add_noise
+from alocc.scoring import SCORES
 
 SHOWN = 10  # images a row
 SCORED = 1000  # where none are given
@@ -46,7 +47,7 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
 
     def as_seen(self, X) -> np.ndarray:
         """Give images in [0, 1], with their axis of channels."""
-        return _pixels(_check_images(X), networks.float_type())
+        return pixels(check_images(X), networks.float_type())
 
     def look(self, X: np.ndarray, step: int) -> None:
         """Write the histograms of the scores, and the reconstructions."""

@@ -6,10 +6,10 @@ import copy
 import functools
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -20,17 +20,62 @@ from sklearn.utils.validation import check_is_fitted
 from gaal import networks, stopping, training
 from gaal.estimator import Detector
 from gaal_alocc import distribution, optimizers, preconditions, programs
-from gaal_alocc.callbacks import as_list, set_estimator
+from gaal_alocc.callbacks import set_estimator
 from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.estimator import parameters
 from gaal_alocc.progress import tell
 
 PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
 
 
+@parameters
 class _GAAL(Detector):
-    """What SOGAAL and MOGAAL share: all but the networks and the update."""
+    """What SOGAAL and MOGAAL share: all but the networks and the update.
 
-    _algorithm: training.Algorithm
+    Parameters
+    ----------
+    stop_epochs : int or "auto", default=20
+        SO-GAAL's generator trains for ``stop_epochs + 1`` epochs, MO-GAAL's sub-generators for
+        ``stop_epochs`` epochs and one batch, then they are frozen. "auto" is the authors' rule
+        of thumb, :func:`gaal.stopping.suggest_stop_epochs`: ``fit`` first trains without
+        stopping, over 512 updates and ever twice as many, until the generators' loss has risen
+        again after its fall or has slowed in it by half of the run, 16384 updates at most; then
+        it trains as published with the number found, from the same seed.
+    epochs : int, default=None
+        Epochs in all; None means ``3 * stop_epochs``, as published.
+    whether_stop : bool, default=True
+        Whether the generator, or all sub-generators, are frozen at all.
+    shuffle : bool, default=False
+        Draw new batches every epoch, as ports do. As published, rows are shuffled once
+        before training and batches stay the same.
+    generator_bias : float, default=0.0
+        Initial bias of the generator's layers (0 as published).
+    discriminator_init : {"published", "lecun_normal", "glorot_normal", "glorot_uniform"}, \
+            default="published"
+        Initial kernels of the discriminator. As published: truncated normal with standard
+        deviation sqrt(1 / fan_in), cut at two of them. "lecun_normal" is 14% wider, as the
+        published program draws them under Keras 2.2.4 and later.
+    discriminator_bias : float, default=0.0
+        Initial bias of the discriminator's layers (0 as published).
+
+    Attributes
+    ----------
+    discriminator_, combine_model_ : keras.Model
+        The trained discriminator, and the same behind the generator.
+    stop_epochs_ : int
+        ``stop_epochs``, or what "auto" found.
+    """
+
+    _: KW_ONLY
+    stop_epochs: int | str = 20
+    epochs: int | None = None
+    whether_stop: bool = True
+    shuffle: bool = False
+    generator_bias: float = 0.0
+    discriminator_init: str = "published"
+    discriminator_bias: float = 0.0
+
+    _algorithm: ClassVar[training.Algorithm]
 
     _parameter_constraints: ClassVar[dict] = {
         **Detector._parameter_constraints,
@@ -43,10 +88,9 @@ class _GAAL(Detector):
         "discriminator_bias": [Interval(Real, None, None, closed="neither")],
     }
 
-    def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
+    def _fit(self, X, y, callbacks, checkpointing) -> None:
         X, is_outlier = self._read(X, y)
-        callbacks = as_list(callbacks)
-        seed, checkpoints = self._begin(X, is_outlier, checkpointing)
+        seed, checkpoints = self._begin({"X": X, "y": is_outlier}, *checkpointing)
         # One generator for each use, so that no number depends on the door or on how many
         # updates a call runs.
         generators = np.random.default_rng(seed).spawn(3)
@@ -73,7 +117,6 @@ class _GAAL(Detector):
         self._gan = gan
         self.stop_epochs_ = stop_epochs
         self._finish(X, history)
-        return self
 
     def _train(
         self,
@@ -223,21 +266,22 @@ class _GAAL(Detector):
         """The discriminator behind the generator."""
         return self._gan.combine_model
 
-    def _more_settings(self) -> dict:
-        return {"stop_epochs_": self.stop_epochs_}
+    def _learned(self) -> dict:
+        return {**super()._learned(), "stop_epochs_": self.stop_epochs_}
+
+    def _learn(self, settings: dict) -> None:
+        super()._learn(settings)
+        # Files written before there was "auto" have a number.
+        self.stop_epochs_ = settings.get("stop_epochs_", self.stop_epochs)
 
     def _save_networks(self, folder: Path) -> None:
         for model, name in zip(self._gan.parts, ("generator", "discriminator")):
             keras.saving.save_model(model, folder / f"{name}.keras")
 
-    def _load_networks(self, folder: Path, settings: dict) -> None:
-        names = ("generator", "discriminator")
-        paths = [folder / f"{name}.keras" for name in names]
-        self._gan = networks.combine(
-            *(keras.saving.load_model(path, compile=False) for path in paths)
-        )
-        # Files written before there was "auto" have a number.
-        self.stop_epochs_ = settings.get("stop_epochs_", self.stop_epochs)
+    def _load_networks(self, folder: Path) -> None:
+        paths = [folder / f"{name}.keras" for name in ("generator", "discriminator")]
+        models = [keras.saving.load_model(path, compile=False) for path in paths]
+        self._gan = networks.combine(*models)
 
     def __getstate__(self):
         # A copy of the combined model would have a generator and a discriminator of its own.
@@ -250,6 +294,7 @@ class _GAAL(Detector):
             self._gan = networks.combine(*state["_gan"])
 
 
+@parameters
 class SOGAAL(_GAAL):
     """Single-objective generative adversarial active learning (SO-GAAL).
 
@@ -259,80 +304,13 @@ class SOGAAL(_GAAL):
     Detection", IEEE TKDE 2019, section 3 and algorithm 1, trained step by step as in the
     authors' program.
 
-    Parameters
-    ----------
-    stop_epochs : int or "auto", default=20
-        The generator trains for ``stop_epochs + 1`` epochs, then it is frozen. "auto" is the
-        authors' rule of thumb, :func:`gaal.stopping.suggest_stop_epochs`: ``fit`` first trains
-        without stopping, over 512 updates and ever twice as many, until the generator's loss
-        has risen again after its fall or has slowed in it by half of the run, 16384 updates at
-        most; then it trains as published with the number found, from the same seed.
-    epochs : int, default=None
-        Epochs in all; None means ``3 * stop_epochs``, as published.
-    whether_stop : bool, default=True
-        Whether the generator is frozen at all.
-    lr_d : float, default=0.01
-        Learning rate of the discriminator.
-    lr_g : float, default=0.0001
-        Learning rate of the generator.
-    decay : float, default=1e-6
-        Update t is made at the learning rate lr / (1 + decay * t).
-    momentum : float, default=0.9
-        Momentum of both, in [0, 1).
-    batch_size : int, default=500
-        Rows a batch, at most all rows. What is left over after the last whole batch is
-        never trained on.
-    shuffle : bool, default=False
-        Draw new batches every epoch, as ports do. As published, rows are shuffled once
-        before training and batches stay the same.
-    generator_bias : float, default=0.0
-        Initial bias of the generator's layers (0 as published).
-    discriminator_init : {"published", "lecun_normal", "glorot_normal", "glorot_uniform"}, \
-            default="published"
-        Initial kernels of the discriminator. As published: truncated normal with standard
-        deviation sqrt(1 / fan_in), cut at two of them. "lecun_normal" is 14% wider, as the
-        published program draws them under Keras 2.2.4 and later.
-    discriminator_bias : float, default=0.0
-        Initial bias of the discriminator's layers (0 as published).
-    contamination : "auto" or float in (0, 0.5], default="auto"
-        "auto" calls a row an outlier where D(x) < 0.5; a float so many of the training rows.
-    scale : {"minmax"} or None, default=None
-        "minmax" scales features to [0, 1] by their range in ``fit``, as
-        ``make_pipeline(MinMaxScaler(), ...)`` does, here also block by block and in saved
-        detectors. The networks see scaled rows, and the generator's are scaled ones.
-    steps_per_execution : int or "auto", default="auto"
-        Updates that one call of a TensorFlow graph runs at most; it takes about half a second,
-        in which Ctrl-C waits. 1 trains by ``train_on_batch``, as the published program does,
-        with the same numbers within float error. "auto" picks a length, and XLA where the run
-        is long enough to pay for its compilation.
-    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
-        Devices to train on. Every batch is divided over them, and the result is one device's
-        within float error. "mirrored": all GPUs of this machine. "multiworker": the machines
-        of the environment's TF_CONFIG, on each of which the same program runs on the same
-        data; the first one's seed counts. None: the current strategy,
-        ``tf.distribute.get_strategy()``, or none.
-    random_state : int, RandomState instance or None, default=None
-        Seeds weights, shuffling and noise: same seed, same numbers.
-    verbose : int, default=0
-        1 shows a progress bar.
-
     Attributes
     ----------
-    generator_, discriminator_, combine_model_ : keras.Model
-        The trained models; ``combine_model_`` is the discriminator behind the generator.
+    generator_ : keras.Model
+        The trained generator.
     history_ : DataFrame
         A row an update: discriminator_loss, generator_loss, and auc, the epoch's ROC AUC on
         the training data, where ``fit`` was given y.
-    stop_epochs_ : int
-        ``stop_epochs``, or what "auto" found.
-    offset_ : float
-        Scores below it are outliers'.
-    scaler_ : MinMaxScaler or None
-        What scales rows for the networks, where ``scale`` asks for it.
-    n_features_in_ : int
-        Features seen by ``fit``.
-    feature_names_in_ : ndarray of str
-        Their names, where X had any.
 
     See Also
     --------
@@ -357,50 +335,12 @@ class SOGAAL(_GAAL):
     (100,)
     """
 
+    stop_epochs: int | str = 20
+
     _algorithm = training.SO_GAAL
 
-    def __init__(
-        self,
-        stop_epochs=20,
-        *,
-        epochs=None,
-        whether_stop=True,
-        lr_d=0.01,
-        lr_g=0.0001,
-        decay=1e-6,
-        momentum=0.9,
-        batch_size=500,
-        shuffle=False,
-        generator_bias=0.0,
-        discriminator_init="published",
-        discriminator_bias=0.0,
-        contamination="auto",
-        scale=None,
-        steps_per_execution="auto",
-        strategy=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.stop_epochs = stop_epochs
-        self.epochs = epochs
-        self.whether_stop = whether_stop
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.decay = decay
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.generator_bias = generator_bias
-        self.discriminator_init = discriminator_init
-        self.discriminator_bias = discriminator_bias
-        self.contamination = contamination
-        self.scale = scale
-        self.steps_per_execution = steps_per_execution
-        self.strategy = strategy
-        self.random_state = random_state
-        self.verbose = verbose
 
-
+@parameters
 class MOGAAL(_GAAL):
     """Multiple-objective generative adversarial active learning (MO-GAAL).
 
@@ -414,40 +354,10 @@ class MOGAAL(_GAAL):
     k : int, default=10
         Number of sub-generators. They share a batch by rank, so that it must hold at least
         k(k + 1) / 2 rows.
-    stop_epochs : int or "auto", default=20
-        The sub-generators train for ``stop_epochs`` epochs and one batch, then they are
-        frozen. "auto": see :class:`SOGAAL`.
-    epochs : int, default=None
-        Epochs in all; None means ``3 * stop_epochs``, as published.
-    whether_stop : bool, default=True
-        Whether the sub-generators are frozen at all.
-    lr_d, lr_g, decay, momentum : float
-        See :class:`SOGAAL`; the sub-generators share ``lr_g``.
-    batch_size : int, default=500
-        See :class:`SOGAAL`.
-    shuffle : bool, default=False
-        See :class:`SOGAAL`.
-    generator_bias, discriminator_bias : float, default=0.0
-        See :class:`SOGAAL`.
-    discriminator_init : {"published", "lecun_normal", "glorot_normal", "glorot_uniform"}, \
-            default="published"
-        See :class:`SOGAAL`.
-    contamination : "auto" or float in (0, 0.5], default="auto"
-        See :class:`SOGAAL`.
-    scale : {"minmax"} or None, default=None
-        See :class:`SOGAAL`.
     quantile_sample_size : int, default=None
-        Rows of whose D(x) the quantiles are taken that the sub-generators are drawn to. None,
-        as published, takes all; a number takes so many, drawn at random once before training
-        and the same in every update (all, where there are no more).
-    steps_per_execution : int or "auto", default="auto"
-        See :class:`SOGAAL`.
-    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
-        See :class:`SOGAAL`. The quantiles are of all rows whatever the devices.
-    random_state : int, RandomState instance or None, default=None
-        See :class:`SOGAAL`.
-    verbose : int, default=0
-        1 shows a progress bar.
+        Rows of whose D(x) the quantiles are taken that the sub-generators are drawn to, on
+        whatever devices. None, as published, takes all; a number takes so many, drawn at random
+        once before training and the same in every update (all, where there are no more).
 
     Attributes
     ----------
@@ -455,13 +365,9 @@ class MOGAAL(_GAAL):
         The k sub-generators as one batched model, (k, batch, d) in and out.
     sub_generators_ : list of keras.Model
         Copies of the k trained sub-generators, (batch, d) in and out.
-    discriminator_, combine_model_ : keras.Model
-        See :class:`SOGAAL`.
     history_ : DataFrame
         A row an update: discriminator_loss, sub_generator{i}_loss, generator_loss (their
         mean), and auc where ``fit`` was given y.
-    stop_epochs_, offset_, scaler_, n_features_in_, feature_names_in_
-        See :class:`SOGAAL`.
 
     Notes
     -----
@@ -480,56 +386,15 @@ class MOGAAL(_GAAL):
     (None, 2)
     """
 
+    k: int = 10
+    _: KW_ONLY
+    quantile_sample_size: int | None = None
+
     _parameter_constraints: ClassVar[dict] = {
         **_GAAL._parameter_constraints,
         "k": [Interval(Integral, 1, None, closed="left")],
         "quantile_sample_size": [None, Interval(Integral, 1, None, closed="left")],
     }
-
-    def __init__(
-        self,
-        k=10,
-        *,
-        stop_epochs=20,
-        epochs=None,
-        whether_stop=True,
-        lr_d=0.01,
-        lr_g=0.0001,
-        decay=1e-6,
-        momentum=0.9,
-        batch_size=500,
-        shuffle=False,
-        generator_bias=0.0,
-        discriminator_init="published",
-        discriminator_bias=0.0,
-        contamination="auto",
-        scale=None,
-        quantile_sample_size=None,
-        steps_per_execution="auto",
-        strategy=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.k = k
-        self.stop_epochs = stop_epochs
-        self.epochs = epochs
-        self.whether_stop = whether_stop
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.decay = decay
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.generator_bias = generator_bias
-        self.discriminator_init = discriminator_init
-        self.discriminator_bias = discriminator_bias
-        self.contamination = contamination
-        self.scale = scale
-        self.quantile_sample_size = quantile_sample_size
-        self.steps_per_execution = steps_per_execution
-        self.strategy = strategy
-        self.random_state = random_state
-        self.verbose = verbose
 
     @property
     def _algorithm(self) -> training.Algorithm:

@@ -12,9 +12,10 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY
 from numbers import Integral
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -27,8 +28,9 @@ from gaal import networks, training
 from gaal.detectors import MOGAAL, SOGAAL
 from gaal.estimator import Detector
 from gaal_alocc import distribution, preconditions, programs
-from gaal_alocc.callbacks import as_list, leave_models_alone, set_estimator
+from gaal_alocc.callbacks import leave_models_alone, set_estimator
 from gaal_alocc.checkpoints import Checkpoints
+from gaal_alocc.estimator import parameters
 from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar
 
@@ -229,6 +231,7 @@ def _changing(gan: networks.GAN | networks.Deferred) -> list:
     ]
 
 
+@parameters
 class GAALEnsemble(Detector):
     """GAAL by the mean of its training: no stop to choose, no seed to be lucky with.
 
@@ -250,10 +253,6 @@ class GAALEnsemble(Detector):
     k : int, default=None
         Sub-generators of each member, as of :class:`MOGAAL`. None trains one generator, as
         :class:`SOGAAL` does, and costs the least.
-    lr_d, lr_g, decay, momentum : float
-        See :class:`SOGAAL`.
-    batch_size : int, default=500
-        See :class:`SOGAAL`.
     contamination : "auto" or float in (0, 0.5], default="auto"
         "auto" calls a row an outlier where that mean is below 0.5; a float so many of the
         training rows.
@@ -262,12 +261,8 @@ class GAALEnsemble(Detector):
         ``fit``. None takes rows as they are.
     quantile_sample_size : int, default=None
         See :class:`MOGAAL`; only with k.
-    steps_per_execution, strategy
-        See :class:`SOGAAL`.
     random_state : int, RandomState instance or None, default=None
         Seeds the members: same seed, same numbers.
-    verbose : int, default=0
-        1 shows a progress bar.
 
     Attributes
     ----------
@@ -283,8 +278,6 @@ class GAALEnsemble(Detector):
         A row an update: discriminator_loss and generator_loss, means over the members (and over
         their sub-generators), and auc where ``fit`` was given y: that of the mean of D(x) from
         the first look on to the next one after this update.
-    offset_, scaler_, n_features_in_, feature_names_in_
-        See :class:`SOGAAL`.
 
     See Also
     --------
@@ -314,42 +307,13 @@ class GAALEnsemble(Detector):
         "quantile_sample_size": MOGAAL._parameter_constraints["quantile_sample_size"],
     }
 
-    def __init__(
-        self,
-        n_estimators=3,
-        *,
-        n_updates=2000,
-        n_snapshots=30,
-        k=None,
-        lr_d=0.01,
-        lr_g=0.0001,
-        decay=1e-6,
-        momentum=0.9,
-        batch_size=500,
-        contamination="auto",
-        scale="minmax",
-        quantile_sample_size=None,
-        steps_per_execution="auto",
-        strategy=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_estimators = n_estimators
-        self.n_updates = n_updates
-        self.n_snapshots = n_snapshots
-        self.k = k
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.decay = decay
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.contamination = contamination
-        self.scale = scale
-        self.quantile_sample_size = quantile_sample_size
-        self.steps_per_execution = steps_per_execution
-        self.strategy = strategy
-        self.random_state = random_state
-        self.verbose = verbose
+    n_estimators: int = 3
+    _: KW_ONLY
+    n_updates: int = 2000
+    n_snapshots: int = 30
+    k: int | None = None
+    scale: str | None = "minmax"
+    quantile_sample_size: int | None = None
 
     def _published(self, seed: int) -> SOGAAL | MOGAAL:
         names = ("lr_d", "lr_g", "decay", "momentum", "batch_size", "steps_per_execution")
@@ -359,16 +323,15 @@ class GAALEnsemble(Detector):
         sample = self.quantile_sample_size
         return MOGAAL(self.k, random_state=seed, quantile_sample_size=sample, **settings)
 
-    def _fit(self, X, y, callbacks, checkpointing: dict) -> Self:
+    def _fit(self, X, y, callbacks, checkpointing) -> None:
         if self.k is None and self.quantile_sample_size is not None:
             raise ValueError(
                 f"quantile_sample_size is {self.quantile_sample_size} and k None; expected None, or"
                 " a k: one generator is drawn to no quantiles."
             )
         X, is_outlier = self._read(X, y)
-        callbacks = as_list(callbacks)
         set_estimator(callbacks, self, X)
-        seed, checkpoints = self._begin(X, is_outlier, checkpointing)
+        seed, checkpoints = self._begin({"X": X, "y": is_outlier}, *checkpointing)
         self.updates_ = look_at(self.n_updates, self.n_snapshots)
         self.seeds_ = np.random.SeedSequence(seed).generate_state(self.n_estimators)
         members = [Member(self._published(int(seed)), X) for seed in self.seeds_]
@@ -378,7 +341,6 @@ class GAALEnsemble(Detector):
             for form in ((X.shape[1], units), (units,), (units, 1), (1,))
         ]
         self._finish(X, self._train(members, X, is_outlier, callbacks, checkpoints))
-        return self
 
     def _train(
         self,
@@ -484,7 +446,7 @@ class GAALEnsemble(Detector):
         kept = {f"weights_{i}": w for i, w in enumerate(self.weights_)}
         np.savez(folder / NETWORKS, updates=self.updates_, seeds=self.seeds_, **kept)
 
-    def _load_networks(self, folder: Path, settings: dict) -> None:
+    def _load_networks(self, folder: Path) -> None:
         with np.load(folder / NETWORKS, allow_pickle=False) as kept:
             self.updates_, self.seeds_ = kept["updates"], kept["seeds"]
             self.weights_ = [kept[f"weights_{i}"] for i in range(4)]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaal import MOGAAL, SOGAAL
 from gaal import GAALEnsemble as _Ensemble
+from gaal_alocc.estimator import parameters
 from gaal_alocc.judgement import refuse_nan
 
 if TYPE_CHECKING:  # else only behind the check of its backend
@@ -39,8 +41,7 @@ except ImportError as error:
 
 __all__ = ["MO_GAAL", "SO_GAAL", "GAALEnsemble"]
 
-_PASSED_ON = ("stop_epochs", "lr_d", "lr_g", "momentum", "decay", "random_state", "verbose")
-_OF_ENSEMBLE = ("n_estimators", "n_updates", "n_snapshots", "k", *_PASSED_ON[1:])
+_PASSED_ON = ("lr_d", "lr_g", "momentum", "decay", "random_state", "verbose")
 
 # What so_gaal_new takes and only one value of which has a meaning here.
 _COMPILED = "it speaks of torch.compile, and training is compiled by TensorFlow here"
@@ -56,22 +57,65 @@ def _outlier_scores(detector: Pipeline, X) -> np.ndarray:
     return 1 - refuse_nan(detector.score_samples(X))
 
 
+@parameters
 class _GAAL(BaseDetector):
-    """What SO_GAAL and MO_GAAL share: all but the constructor and the detector inside."""
+    """What the three share: all but the parameters and the detector inside.
 
+    Parameters
+    ----------
+    lr_d, lr_g : float, default=0.01, 0.0001
+        Learning rates of the discriminator and of the generator.
+    momentum : float, default=0.9
+        Momentum of both, in [0, 1).
+    contamination : float in (0, 0.5], default=0.1
+        Share of the training rows that are labelled outliers, or an object of PyThresh that
+        finds the threshold.
+    decay : float, default=1e-6
+        Update t is made at the learning rate lr / (1 + decay * t), as published. PyOD had it
+        until it went over to PyTorch.
+    preprocessing : bool, default=True
+        Scale every feature to [0, 1] by its range in ``fit``, where the generator's noise
+        lies. ``so_gaal_new``, which has it, standardises, and leaves the noise where it is.
+    random_state : int, RandomState instance or None, default=None
+        Seeds weights, shuffling and noise. None draws from ``numpy.random``, so that
+        ``numpy.random.seed`` seeds it; ``torch.manual_seed`` does not.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    decision_scores_ : ndarray of shape (n_samples,)
+        OS(x) of the training rows, higher is more of an outlier.
+    threshold_ : float
+        Rows with a higher score are outliers.
+    labels_ : ndarray of shape (n_samples,)
+        1 for an outlier, 0 for an inlier.
+    """
+
+    _: KW_ONLY
+    decay: float = 1e-6
+    preprocessing: bool = True
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+
+    _passed_on: ClassVar[tuple[str, ...]] = ("stop_epochs", *_PASSED_ON)
     _parameter_constraints: ClassVar[dict] = {
-        **{name: SOGAAL._parameter_constraints[name] for name in _PASSED_ON},
+        **MOGAAL._parameter_constraints,
         # An object of PyThresh finds the threshold, as everywhere in PyOD.
         "contamination": [*SOGAAL._parameter_constraints["contamination"][1:], HasMethods("fit")],
         "preprocessing": ["boolean"],
+        "epoch_num": SOGAAL._parameter_constraints["epochs"],
     }
+
+    def __post_init__(self):
+        super().__init__(contamination=self.contamination)  # which refuses some
 
     @abc.abstractmethod
     def _detector(self) -> SOGAAL | MOGAAL | _Ensemble:
         """Return the detector that the parameters ask for, not fitted."""
 
-    def _passed_on(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _PASSED_ON}
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._passed_on}
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
@@ -133,6 +177,7 @@ class _GAAL(BaseDetector):
         return {name: losses.tolist() for name, losses in self.detector_[-1].history_.items()}
 
 
+@parameters
 class SO_GAAL(_GAAL):
     """PyOD's SO_GAAL, trained as published and scored the right way up.
 
@@ -144,19 +189,6 @@ class SO_GAAL(_GAAL):
     stop_epochs : int or "auto", default=20
         The generator trains for ``stop_epochs + 1`` epochs of ``3 * stop_epochs`` in all. See
         :class:`gaal.SOGAAL`, for "auto" too.
-    lr_d, lr_g : float, default=0.01, 0.0001
-        Learning rates of the discriminator and of the generator.
-    momentum : float, default=0.9
-        Momentum of both, in [0, 1).
-    contamination : float in (0, 0.5], default=0.1
-        Share of the training rows that are labelled outliers, or an object of PyThresh that
-        finds the threshold.
-    decay : float, default=1e-6
-        Update t is made at the learning rate lr / (1 + decay * t), as published. PyOD had it
-        until it went over to PyTorch.
-    preprocessing : bool, default=True
-        Scale every feature to [0, 1] by its range in ``fit``, where the generator's noise
-        lies. ``so_gaal_new``, which has it, standardises, and leaves the noise where it is.
     epoch_num : int, default=None
         ``so_gaal_new``'s way to say how long: epochs in all, of which the generator trains for
         a third. In place of ``stop_epochs``, not beside it.
@@ -167,20 +199,9 @@ class SO_GAAL(_GAAL):
         than that is refused. The environment's CUDA_VISIBLE_DEVICES says which it sees.
     use_compile, compile_mode : {False}, {"default"}
         ``torch.compile``'s, without a meaning here.
-    random_state : int, RandomState instance or None, default=None
-        Seeds weights, shuffling and noise. None draws from ``numpy.random``, so that
-        ``numpy.random.seed`` seeds it; ``torch.manual_seed`` does not.
-    verbose : int, default=0
-        1 shows a progress bar.
 
     Attributes
     ----------
-    decision_scores_ : ndarray of shape (n_samples,)
-        OS(x) of the training rows, higher is more of an outlier.
-    threshold_ : float
-        Rows with a higher score are outliers.
-    labels_ : ndarray of shape (n_samples,)
-        1 for an outlier, 0 for an inlier.
     discriminator, generator : keras.Model
         The trained networks.
     train_history : dict of lists
@@ -198,43 +219,17 @@ class SO_GAAL(_GAAL):
     10
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **_GAAL._parameter_constraints,
-        "epoch_num": SOGAAL._parameter_constraints["epochs"],
-    }
-
-    def __init__(
-        self,
-        stop_epochs=20,
-        lr_d=0.01,
-        lr_g=0.0001,
-        momentum=0.9,
-        contamination=0.1,
-        *,
-        decay=1e-6,
-        preprocessing=True,
-        epoch_num=None,
-        criterion_name="bce",
-        device=None,
-        use_compile=False,
-        compile_mode="default",
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(contamination=contamination)
-        self.stop_epochs = stop_epochs
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.momentum = momentum
-        self.decay = decay
-        self.preprocessing = preprocessing
-        self.epoch_num = epoch_num
-        self.criterion_name = criterion_name
-        self.device = device
-        self.use_compile = use_compile
-        self.compile_mode = compile_mode
-        self.random_state = random_state
-        self.verbose = verbose
+    stop_epochs: int | str = 20
+    lr_d: float = 0.01
+    lr_g: float = 0.0001
+    momentum: float = 0.9
+    contamination: Any = 0.1
+    _: KW_ONLY
+    epoch_num: int | None = None
+    criterion_name: str = "bce"
+    device: Any = None
+    use_compile: bool = False
+    compile_mode: str = "default"
 
     def _detector(self) -> SOGAAL:
         for name, (expected, reason) in _FIXED.items():
@@ -248,7 +243,7 @@ class SO_GAAL(_GAAL):
                 " trains: the first GPU that it sees or else the CPU. The environment's"
                 " CUDA_VISIBLE_DEVICES says which it sees."
             )
-        settings = self._passed_on()
+        settings = self._settings()
         if self.epoch_num is not None:
             if self.stop_epochs != 20:
                 raise ValueError(
@@ -264,6 +259,7 @@ class SO_GAAL(_GAAL):
         return self.detector_[-1].generator_
 
 
+@parameters
 class MO_GAAL(_GAAL):
     """PyOD's MO_GAAL, trained as published and scored the right way up.
 
@@ -275,15 +271,13 @@ class MO_GAAL(_GAAL):
     k : int, default=10
         Number of sub-generators. They share a batch, at most 500 rows, by rank, so that it
         must hold k(k + 1) / 2 rows.
-    stop_epochs, lr_d, lr_g, momentum, contamination
-        See :class:`SO_GAAL`.
-    decay, preprocessing, random_state, verbose
-        See :class:`SO_GAAL`.
+    stop_epochs : int or "auto", default=20
+        See :class:`gaal.MOGAAL`.
 
     Attributes
     ----------
-    decision_scores_, threshold_, labels_, discriminator
-        See :class:`SO_GAAL`.
+    discriminator : keras.Model
+        The trained discriminator.
     train_history : dict of lists
         discriminator_loss, sub_generator{i}_loss and generator_loss, their mean, of every
         update.
@@ -300,40 +294,18 @@ class MO_GAAL(_GAAL):
     (5,)
     """
 
-    _parameter_constraints: ClassVar[dict] = {
-        **_GAAL._parameter_constraints,
-        "k": MOGAAL._parameter_constraints["k"],
-    }
-
-    def __init__(
-        self,
-        k=10,
-        stop_epochs=20,
-        lr_d=0.01,
-        lr_g=0.0001,
-        momentum=0.9,
-        contamination=0.1,
-        *,
-        decay=1e-6,
-        preprocessing=True,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(contamination=contamination)
-        self.k = k
-        self.stop_epochs = stop_epochs
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.momentum = momentum
-        self.decay = decay
-        self.preprocessing = preprocessing
-        self.random_state = random_state
-        self.verbose = verbose
+    k: int = 10
+    stop_epochs: int | str = 20
+    lr_d: float = 0.01
+    lr_g: float = 0.0001
+    momentum: float = 0.9
+    contamination: Any = 0.1
 
     def _detector(self) -> MOGAAL:
-        return MOGAAL(self.k, **self._passed_on())
+        return MOGAAL(self.k, **self._settings())
 
 
+@parameters
 class GAALEnsemble(_GAAL):
     """:class:`gaal.GAALEnsemble` with PyOD's interface: no ``stop_epochs`` to choose.
 
@@ -341,15 +313,11 @@ class GAALEnsemble(_GAAL):
     ----------
     n_estimators, n_updates, n_snapshots, k
         See :class:`gaal.GAALEnsemble`.
-    lr_d, lr_g, momentum, contamination
-        See :class:`SO_GAAL`.
-    decay, preprocessing, random_state, verbose
-        See :class:`SO_GAAL`.
 
     Attributes
     ----------
-    decision_scores_, threshold_, labels_
-        See :class:`SO_GAAL`; the score is 1 minus the mean of D(x).
+    decision_scores_ : ndarray of shape (n_samples,)
+        1 minus the mean of D(x) of the training rows, higher is more of an outlier.
     train_history : dict of lists
         discriminator_loss and generator_loss, the members' means, of every update.
     detector_ : sklearn.pipeline.Pipeline
@@ -365,41 +333,24 @@ class GAALEnsemble(_GAAL):
     10
     """
 
+    n_estimators: int = 3
+    n_updates: int = 2000
+    n_snapshots: int = 30
+    k: int | None = None
+    lr_d: float = 0.01
+    lr_g: float = 0.0001
+    momentum: float = 0.9
+    contamination: Any = 0.1
+
+    _passed_on: ClassVar[tuple[str, ...]] = (
+        *("n_estimators", "n_updates", "n_snapshots", "k"),
+        *_PASSED_ON,
+    )
     _parameter_constraints: ClassVar[dict] = {
-        **{name: _Ensemble._parameter_constraints[name] for name in _OF_ENSEMBLE},
+        **_Ensemble._parameter_constraints,
         "contamination": _GAAL._parameter_constraints["contamination"],
         "preprocessing": ["boolean"],
     }
 
-    def __init__(
-        self,
-        n_estimators=3,
-        n_updates=2000,
-        n_snapshots=30,
-        k=None,
-        lr_d=0.01,
-        lr_g=0.0001,
-        momentum=0.9,
-        contamination=0.1,
-        *,
-        decay=1e-6,
-        preprocessing=True,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(contamination=contamination)
-        self.n_estimators = n_estimators
-        self.n_updates = n_updates
-        self.n_snapshots = n_snapshots
-        self.k = k
-        self.lr_d = lr_d
-        self.lr_g = lr_g
-        self.momentum = momentum
-        self.decay = decay
-        self.preprocessing = preprocessing
-        self.random_state = random_state
-        self.verbose = verbose
-
     def _detector(self) -> _Ensemble:
-        settings = {name: getattr(self, name) for name in _OF_ENSEMBLE}
-        return _Ensemble(scale=None, **settings)
+        return _Ensemble(scale=None, **self._settings())

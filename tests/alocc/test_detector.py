@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils._param_validation import InvalidParameterError
 
 import alocc
-from alocc import ALOCC, detector, training
+from alocc import ALOCC, detector, epochs, inputs, training
 
 PARAMS = {"batch_size": 16, "gf_dim": 2, "df_dim": 2, "steps_per_execution": 1, "random_state": 0}
 
@@ -176,7 +176,7 @@ def test_images_unlike_those_of_fit_are_refused(spoil, message, X, fitted):
 
 
 def test_a_bad_pixel_is_told_with_its_place(X, fitted, monkeypatch):
-    monkeypatch.setattr(detector, "BLOCK_PIXELS", 3 * 18 * 16)  # three images a block
+    monkeypatch.setattr(inputs, "BLOCK_PIXELS", 3 * 18 * 16)  # three images a block
     bad = X.astype(float)
     bad[7, 5, 2] = 1e39  # no float32
     message = r"The first other one is 1e\+39, X\[7, 5, 2, 0\]"
@@ -428,7 +428,7 @@ def test_images_in_colour():
 
 def test_scores_do_not_depend_on_the_blocks(fitted, X, monkeypatch):
     scores = {score: fitted.score_samples(X, score) for score in detector.SCORES}
-    monkeypatch.setattr(detector, "BLOCK_PIXELS", 7 * 18 * 16)
+    monkeypatch.setattr(inputs, "BLOCK_PIXELS", 7 * 18 * 16)
     for score, values in scores.items():
         np.testing.assert_allclose(fitted.score_samples(X, score), values, rtol=1e-5)
 
@@ -525,7 +525,7 @@ def test_checkpoints_hold_every_epochs_weights(X, tmp_path):
     ]
     for epoch in range(2):
         for name, attribute in detector.MODELS.items():
-            network = detector._uncompiled(getattr(model, attribute))
+            network = epochs.uncompiled(getattr(model, attribute))
             network.load_weights(folder / f"epoch_{epoch:02d}_{name}.weights.h5")
             for loaded, kept in zip(network.get_weights(), model.epoch_weights_[epoch][name]):
                 np.testing.assert_array_equal(loaded, kept)

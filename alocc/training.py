@@ -22,6 +22,7 @@ from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar, tell
+from gaal_alocc.steps import test_on_batch, test_step, train_on_batch, train_step
 
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
 FIRST = ["g_loss_first", "g_loss_reconstruction_first", "g_loss_validity_first"]
@@ -121,49 +122,10 @@ ALGORITHMS = {
 }
 
 
-def train_on_batch(model: keras.Model, x, y) -> dict:
-    """Step of the first door: Keras's own call, outside any graph of ours."""
-    model.reset_metrics()  # Keras before 3.15 does not, and would give a running mean
-    return model.train_on_batch(x, y, return_dict=True)
-
-
-def test_on_batch(model: keras.Model, x, y) -> dict:
-    """Pass of the first door that trains nothing."""
-    model.reset_metrics()
-    return model.test_on_batch(x, y, return_dict=True)
-
-
-def train_step(model: keras.Model, x, y) -> dict:
-    """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
-    model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
-    return distribution.run_step(model.train_step, x, y)
-
-
-def test_step(model: keras.Model, x, y) -> dict:
-    """Pass of the second door that trains nothing."""
-    model.reset_metrics()
-    return distribution.run_step(model.test_step, x, y)
-
-
 def by_batch(
     networks: Networks, algorithm: Algorithm = PUBLISHED, share_as: Hashable = None
 ) -> Callable:
-    """Open the first door: every step goes through ``train_on_batch``.
-
-    Parameters
-    ----------
-    networks : Networks
-        Compiled models.
-    algorithm : Algorithm, default=PUBLISHED
-        Whose update to make.
-    share_as : hashable, optional
-        See :func:`train`.
-
-    Returns
-    -------
-    callable
-        Takes x and z, see :func:`fused`.
-    """
+    """Open the first door: every step goes through ``train_on_batch``; see :func:`fused`."""
     door = Door(train_on_batch, test_on_batch)
     models = (networks.discriminator, networks.discriminator_model, networks.adversarial_model)
     steps = programs.SharedSteps(share_as, models, networks.variables())
@@ -186,13 +148,7 @@ def fused(
 
     Parameters
     ----------
-    networks : Networks
-        Compiled models.
-    batch_size : int
-        B.
-    algorithm : Algorithm, default=PUBLISHED
-        Whose update to make.
-    share_as : hashable, optional
+    networks, batch_size, algorithm, share_as
         See :func:`train`.
 
     Returns

@@ -88,6 +88,11 @@ class CombineModel(keras.Model):
     """
 
     @property
+    def batch_axis(self) -> int:
+        """Along which axis the input is a batch: 1 behind stacked sub-generators, else 0."""
+        return self.input_shape.index(None)
+
+    @property
     def trainable_weights(self):
         return self.layers[1].trainable_weights
 
@@ -224,11 +229,6 @@ class Deferred:
                 *(tf.Variable([rate, decay], dtype=DTYPE) for rate in rates),
             ]
         return self._held
-
-
-def batch_axis(model: keras.Model) -> int:
-    """Along which axis the model's input is a batch: 1 behind stacked sub-generators, else 0."""
-    return model.input_shape.index(None)
 
 
 def build_generator(n_features: int, bias: float = 0.0) -> keras.Model:
@@ -555,4 +555,4 @@ def compile_models(gan: GAN, lr_d: float, lr_g: float, decay: float, momentum: f
         with keras.StatelessScope():  # which keeps the value of nothing
             gan.combine_model.compute_metrics(None, batch, batch)
     for model in (gan.discriminator, gan.combine_model):
-        distribution.divide_batches(model, batch_axis(model))
+        distribution.divide_batches(model)

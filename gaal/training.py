@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from gaal.networks import GAN, Deferred, batch_axis
+from gaal.networks import GAN, Deferred
 from gaal_alocc import distribution, programs
 from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar
+from gaal_alocc.steps import test_on_batch, test_step, train_on_batch, train_step
 
 Step = Callable[[keras.Model, tf.Tensor, tf.Tensor], dict]
 Update = Callable[..., tuple]
@@ -240,30 +241,6 @@ SO_GAAL = Algorithm(so_gaal_update, draws=1, checks_stop_after_every_batch=False
 MO_GAAL = Algorithm(mo_gaal_update, draws=2, checks_stop_after_every_batch=True)
 
 
-def train_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
-    """Step of the first door: Keras's own call, outside any graph of ours."""
-    model.reset_metrics()  # Keras before 3.15 does not, and would give a running mean
-    return model.train_on_batch(x, y, return_dict=True)
-
-
-def test_on_batch(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
-    """Evaluate a model of which nothing trains any more, by the first door."""
-    model.reset_metrics()
-    return model.test_on_batch(x, y, return_dict=True)
-
-
-def train_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
-    """Step of the second door: what train_on_batch runs, to be traced into a larger graph."""
-    model.reset_metrics()  # as train_on_batch does, or the loss would be a running mean
-    return distribution.run_step(model.train_step, x, y, batch_axis(model))
-
-
-def test_step(model: keras.Model, x: tf.Tensor, y: tf.Tensor) -> dict:
-    """Evaluate a model of which nothing trains any more, by the second door."""
-    model.reset_metrics()
-    return distribution.run_step(model.test_step, x, y, batch_axis(model))
-
-
 def by_batch(
     gan: GAN,
     algorithm: Algorithm,
@@ -271,26 +248,7 @@ def by_batch(
     score_epochs: bool,
     share_as: Hashable = None,
 ) -> Callable:
-    """Open the first door: every update goes through ``train_on_batch``.
-
-    Parameters
-    ----------
-    gan : GAN
-        Compiled models.
-    algorithm : Algorithm
-        ``SO_GAAL`` or ``MO_GAAL``.
-    X : Tensor of shape (n, d)
-        All rows.
-    score_epochs : bool
-        Whether D(x) of all rows is wanted.
-    share_as : hashable, optional
-        See :func:`train`.
-
-    Returns
-    -------
-    callable
-        See :func:`fused`.
-    """
+    """Open the first door: every update goes through ``train_on_batch``; see :func:`fused`."""
     models = (gan.discriminator, gan.combine_model)
     steps = programs.SharedSteps(share_as, models, gan.variables())
     seen = X[: algorithm.sample_size]
@@ -326,10 +284,8 @@ def fused(
 
     Parameters
     ----------
-    gan : GAN or Deferred
-        Compiled models.
-    algorithm : Algorithm
-        ``SO_GAAL`` or ``MO_GAAL``.
+    gan, algorithm, share_as
+        See :func:`train`.
     X : Tensor of shape (n, d)
         All rows.
     batch_size : int
@@ -339,8 +295,6 @@ def fused(
     room : (E, M), optional
         Compile the graph with XLA, for so many epochs and batches at most: it compiles anew for
         every shape, so that arrays are padded to it.
-    share_as : hashable, optional
-        See :func:`train`.
 
     Returns
     -------
@@ -425,22 +379,7 @@ def _padded(array: np.ndarray, n_epochs: int, n_batches: int) -> np.ndarray:
 
 
 def scorer(gan: GAN | Deferred, X: tf.Tensor, share_as: Hashable = None) -> Callable:
-    """D(x) of all rows, between two calls of a door.
-
-    Parameters
-    ----------
-    gan : GAN or Deferred
-        Compiled models.
-    X : Tensor of shape (n, d)
-        All rows.
-    share_as : hashable, optional
-        See :func:`train`.
-
-    Returns
-    -------
-    callable
-        Returns D(x), (n,).
-    """
+    """Make D(x) of all rows, (n,), of what it is between two calls of a door."""
     rows = tf.TensorSpec(X.shape, X.dtype)
     graph = tf.function(lambda X: discriminate(gan.discriminator, X), input_signature=[rows])
     key = share_as and (share_as, "scores", rows)
@@ -648,6 +587,7 @@ def train(
     first = next(orders)
     m, batch_size = first.shape
     noise_shape = (algorithm.draws, batch_size, X.shape[1])
+    scoring = is_outlier is not None or on_scores is not None
     execution = plan_execution(
         steps_per_execution, n_epochs, m, noise_shape, gan.k or 1, epoch_by_epoch=bool(callbacks)
     )
@@ -664,36 +604,17 @@ def train(
         kind=share_as and (share_as, algorithm, len(X), noise_shape, execution),
         show=_bar(n_epochs, m, verbose) if verbose else None,
     )
-    if checkpoints is not None:
-        optimizers = (gan.discriminator.optimizer, gan.combine_model.optimizer)
-        loop.restore(
-            [
-                *gan.discriminator.weights,
-                *gan.generator.weights,
-                *(v for optimizer in optimizers for v in optimizer.variables),
-                *(v for optimizer in optimizers for v in optimizer.rates),
-            ],
-            generators,
-            # What XLA compiles may differ in the last digit, and a longer run is the more likely
-            # to be compiled.
-            XLA=execution.jit_compile,
-        )
+    # What XLA compiles may differ in the last digit, and a longer run is the more likely to be
+    # compiled.
+    loop.restore(_state(gan), generators, XLA=execution.jit_compile)
     if not loop.epoch:  # else, with the generators' state restored, the right one follows
         orders = itertools.chain([first], orders)
-    scoring = is_outlier is not None or on_scores is not None
+    share_as = share_as if leave_models_alone(callbacks) else None
+    settings = (batch_size, steps_per_execution, execution, m if scoring else None, share_as)
     door = None
     for n_together in loop.epochs():
         # Not before: a graph is of what callbacks have made of the models until then.
-        door = door or open_door(
-            gan,
-            algorithm,
-            tf.constant(X),
-            batch_size,
-            steps_per_execution,
-            execution,
-            scores_of=m if scoring else None,
-            share_as=share_as if leave_models_alone(callbacks) else None,
-        )
+        door = door or open_door(gan, algorithm, tf.constant(X), *settings)
         order = np.stack([next(orders) for _ in range(n_together)])
         for part in loop.calls():
             batches = order[:, part]
@@ -706,6 +627,14 @@ def train(
         if is_outlier is not None:
             loop.add(auc=auc_by_epoch(scores, is_outlier))
     return loop.history()
+
+
+def _state(gan: GAN | Deferred) -> Iterator:
+    """All that a snapshot keeps; nothing is built where there is none to ask."""
+    optimizers = (gan.discriminator.optimizer, gan.combine_model.optimizer)
+    yield from (*gan.discriminator.weights, *gan.generator.weights)
+    for part in ("variables", "rates"):
+        yield from (v for optimizer in optimizers for v in getattr(optimizer, part))
 
 
 def _columns(discriminator: np.ndarray, generators: np.ndarray, k: int | None) -> np.ndarray:

@@ -16,7 +16,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -240,7 +240,7 @@ class Checkpoints:
 
     def restore(
         self,
-        variables: Sequence[keras.Variable],
+        variables: Iterable[keras.Variable],
         generators: Sequence[np.random.Generator],
         n_epochs: int,
         **conditions: Any,
@@ -249,7 +249,7 @@ class Checkpoints:
 
         Parameters
         ----------
-        variables : sequence of keras.Variable
+        variables : iterable of keras.Variable
             Of networks and optimizers.
         generators : sequence of numpy.random.Generator
             That are drawn from from epoch to epoch.

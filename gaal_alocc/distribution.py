@@ -372,19 +372,17 @@ def weights(rows: int) -> tf.distribute.DistributedValues | None:
 
 
 @tf.autograph.experimental.do_not_convert
-def run_step(step: Callable, x, y, axis: int = 0) -> dict:
+def run_step(model: keras.Model, step: Callable, x, y) -> dict:
     """Run a model's ``train_step`` or ``test_step`` on a batch, divided where there is a strategy.
 
     Parameters
     ----------
+    model : keras.Model
+        Which may have a ``batch_axis`` along which x and y are batches, 0 by default.
     step : callable
         Takes Keras's (x, y) or (x, y, sample_weight), returns its logs.
-    x : Tensor or list of Tensor
-        The whole batch.
-    y : Tensor or list of Tensor
-        Its targets.
-    axis : int, default=0
-        Along which they are a batch.
+    x, y : Tensor or list of Tensor
+        The whole batch, and its targets.
 
     Returns
     -------
@@ -399,14 +397,14 @@ def run_step(step: Callable, x, y, axis: int = 0) -> dict:
         logs = {name: tf.identity(log) for name, log in step((x, y, weight)).items()}
         return tf.distribute.get_replica_context().all_reduce("MEAN", logs)
 
-    strategy = tf.distribute.get_strategy()
+    strategy, axis = tf.distribute.get_strategy(), getattr(model, "batch_axis", 0)
     divided = tf.nest.map_structure(lambda part: divide(part, axis), (x, y))
     rows = tf.nest.flatten(x)[0].shape[axis]
     logs = strategy.run(on_replica, args=(*divided, weights(rows)))
     return {name: strategy.experimental_local_results(log)[0] for name, log in logs.items()}
 
 
-def divide_batches(model: keras.Model, axis: int = 0) -> None:
+def divide_batches(model: keras.Model) -> None:
     """Have ``train_on_batch`` and ``test_on_batch`` divide the batches they are handed.
 
     Without a strategy the model is left as it is.
@@ -414,15 +412,13 @@ def divide_batches(model: keras.Model, axis: int = 0) -> None:
     Parameters
     ----------
     model : keras.Model
-        Compiled in the scope of the strategy that is to train it.
-    axis : int, default=0
-        Along which its inputs and targets are batches.
+        Compiled in the scope of the strategy that is to train it; see :func:`run_step`.
     """
     if not tf.distribute.has_strategy():
         return
 
     def function(step: Callable) -> Callable:
-        graph = tf.function(lambda x, y: run_step(step, x, y, axis))
+        graph = tf.function(lambda x, y: run_step(model, step, x, y))
 
         def on_batches(batches: Iterator) -> dict:
             x, y, _ = next(batches)

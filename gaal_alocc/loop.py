@@ -7,7 +7,7 @@ of: callbacks, snapshots, the progress bar, and how much one call of a door may 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -108,7 +108,7 @@ class Loop:
 
     def restore(
         self,
-        variables: Sequence[keras.Variable],
+        variables: Iterable[keras.Variable],
         generators: Sequence[np.random.Generator] = (),
         **conditions: Any,
     ) -> None:

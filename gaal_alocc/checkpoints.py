@@ -362,23 +362,13 @@ def open_checkpoints(
     folder : path-like or None
         None for none.
     estimator : BaseEstimator
-        Its class and parameters enter the identity.
+        Its class and parameters enter the identity; a ``random_state`` that is no int does not.
     data : dict of ndarray or None
         What it is fitted on, by name; hashed only if there is a folder.
     seed, every, resume
-        See :class:`Checkpoints`.
+        See :class:`Checkpoints`, also for what is raised.
     free : collection of str
-        Parameters on which the training does not depend, besides verbose and epochs. A
-        ``random_state`` that is no int is free too.
-
-    Returns
-    -------
-    Checkpoints or None
-
-    Raises
-    ------
-    ValueError
-        As :class:`Checkpoints` does, or for arguments that say nothing without a folder.
+        Parameters on which the training does not depend, besides verbose and epochs.
     """
     if folder is None:
         for name, value, default in (

@@ -34,7 +34,7 @@ from gaal_alocc import distribution, docstrings
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.file_kinds import saved_file
 from gaal_alocc.files import EXACTLY
-from gaal_alocc.judgement import judge
+from gaal_alocc.judgement import refuse_nan
 from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
@@ -74,9 +74,7 @@ class Estimator(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
     contamination : "auto" or float in (0, 0.5], default="auto"
         Where ``offset_`` lies. A float: so many of the training samples are outliers.
     steps_per_execution : int or "auto", default="auto"
-        Updates that one call of a TensorFlow graph runs at most; it takes about half a second,
-        in which Ctrl-C waits. 1 trains by ``train_on_batch``, as the published program does,
-        with the same numbers within float error.
+        Updates that one call of a TensorFlow graph runs at most.
     strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
         Devices to train on. Every batch is divided over them, and the result is one device's
         within float error. "mirrored": all GPUs of this machine. "multiworker": the machines
@@ -121,11 +119,6 @@ class Estimator(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y
-            See the detectors.
-        callbacks : iterable of keras.callbacks.Callback, or one, or None, default=()
-            Called as in Keras after every epoch. docs/callbacks.md tells what each of Keras's
-            does.
         checkpoint_dir : path-like, optional
             Folder of this run alone, made where it is missing, for snapshots from which a
             killed process goes on. The last two are kept, also of a finished run.
@@ -236,7 +229,7 @@ class Estimator(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
             If a score, or the threshold, is NaN, as after a training that did not stay finite:
             no NaN is an inlier or an outlier.
         """
-        return judge(self.decision_function(X))
+        return np.where(refuse_nan(self.decision_function(X)) < 0, -1, 1)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the fitted detector into one file.

@@ -1,4 +1,4 @@
-"""What the detectors' ``predict`` makes of their decision function."""
+"""What no verdict can be made of."""
 
 from __future__ import annotations
 
@@ -32,24 +32,3 @@ def refuse_nan(scores: np.ndarray) -> np.ndarray:
             " inlier nor outlier. Fit again, with smaller learning rates."
         )
     return scores
-
-
-def judge(decision: np.ndarray) -> np.ndarray:
-    """Tell inliers from outliers, as scikit-learn spells them.
-
-    Parameters
-    ----------
-    decision : ndarray of shape (n,)
-        Negative for outliers.
-
-    Returns
-    -------
-    ndarray of shape (n,), int
-        1 for an inlier, -1 for an outlier.
-
-    Raises
-    ------
-    ValueError
-        If one is NaN.
-    """
-    return np.where(refuse_nan(decision) < 0, -1, 1)

@@ -349,19 +349,21 @@ class ALOCC(Estimator):
     def _build(
         self, image_shape: tuple[int, int, int], r_seed: int, d_seed: int
     ) -> tuple[networks.Networks, Hashable]:
-        """Compiled models, and what of them a traced program depends on, where it is known."""
-        ingredients = networks.FIDELITIES[self.fidelity]
-        decoder, clipvalue = self._setting("decoder"), self._setting("clipvalue")
-        dims = (self.gf_dim, self.df_dim)
+        """Compiled models, and what of them a traced program depends on.
+
+        That is None where it is not known: who alters the models gives None.
+        """
+        ingredients, clipvalue = networks.FIDELITIES[self.fidelity], self._setting("clipvalue")
+        sizes = (image_shape, self.gf_dim, self.df_dim, self._setting("decoder"))
         models = networks.combine(
-            networks.build_generator(image_shape, *dims, decoder, ingredients, r_seed),
+            networks.build_generator(*sizes, ingredients, r_seed),
             networks.build_discriminator(image_shape, self.df_dim, ingredients, d_seed),
             ingredients,
         )
         rates = (self.learning_rate, clipvalue, self._setting("decay"))
         networks.compile_models(models, self.r_alpha, *rates, ingredients)
-        form = programs.form(models.generator, models.discriminator) if _AS_WRITTEN else None
-        return models, form and (form, (self.fidelity, float(self.r_alpha), clipvalue))
+        made_by = (self.fidelity, *sizes, float(self.r_alpha), clipvalue)
+        return models, made_by if _AS_WRITTEN else None
 
     def _select_epochs(self) -> Iterable[int]:
         """Choose the epochs to score by, the last of which is to be in use."""

@@ -220,19 +220,6 @@ def from_command_line(
     return strategy
 
 
-class SharedStrategy:
-    """Mixin before scikit-learn's BaseEstimator: clones train with the strategy, no copy of it."""
-
-    def __sklearn_clone__(self):
-        strategy, self.strategy = self.strategy, None
-        try:
-            clone = super().__sklearn_clone__()
-        finally:
-            self.strategy = strategy
-        clone.strategy = strategy
-        return clone
-
-
 @contextlib.contextmanager
 def scope(strategy: tf.distribute.Strategy | str | None) -> Iterator[None]:
     """Make models, and train them, with the strategy of a detector's parameter.

@@ -66,7 +66,7 @@ def _unchanged_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 
 @parameters
-class Estimator(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
+class Estimator(OutlierMixin, BaseEstimator):
     """A detector of outliers: all of it but what it trains, and how that scores.
 
     Parameters
@@ -103,6 +103,15 @@ class Estimator(distribution.SharedStrategy, OutlierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
     _not_of_training: ClassVar[tuple[str, ...]] = ("contamination", "strategy")
+
+    def __sklearn_clone__(self):
+        strategy, self.strategy = self.strategy, None  # clones train with it, and no copy of it
+        try:
+            clone = super().__sklearn_clone__()
+        finally:
+            self.strategy = strategy
+        clone.strategy = strategy
+        return clone
 
     @abstractmethod
     def fit(

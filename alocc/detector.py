@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from alocc import epochs, inputs, keras2, networks, scoring, tensorflow1, training
-from alocc.pixels import add_noise, check_white
+from alocc.pixels import add_noise
 from alocc.scoring import SCORES, STATISTICS
 from gaal_alocc import distribution, optimizers, preconditions, programs
 from gaal_alocc.arrays import as_array, in_batches
@@ -276,7 +276,8 @@ class ALOCC(Estimator):
             Before the training, if it will make fewer than 100 updates.
         """
         with self._fitting(networks.float_type()):
-            X = self._look_at(X)
+            X = inputs.to_train(X, networks.float_type())
+            self._check_sizes(len(X))
             callbacks = as_list(callbacks)
             checkpointing = (checkpoint_dir, checkpoint_every, resume)
             seed, checkpoints = self._begin({"X": X}, *checkpointing)
@@ -317,23 +318,19 @@ class ALOCC(Estimator):
             self._use_epochs(self._select_epochs(), X)
         return self
 
-    def _look_at(self, X) -> np.ndarray:
-        """Images in [0, 1], of which it is sure that they can be trained on."""
-        X = inputs.check_images(X)
-        networks.check_image_shape(X.shape[1:])
-        check_white(X)
-        if len(X) < self.batch_size:
+    def _check_sizes(self, n: int) -> None:
+        """See that n images make a batch, and epochs enough; warn where they make few updates."""
+        if n < self.batch_size:
             raise ValueError(
-                f"X holds {len(X)} images, fewer than batch_size={self.batch_size}: no batch"
+                f"X holds {n} images, fewer than batch_size={self.batch_size}: no batch"
                 " would be full. Expected more images, or a smaller batch_size."
             )
-        n_epochs, n_batches = self._setting("epochs"), len(X) // self.batch_size
+        n_epochs, n_batches = self._setting("epochs"), n // self.batch_size
         if self.select_epoch == "mean" and self.first_epoch >= n_epochs:
             raise ValueError(
                 f"first_epoch is {self.first_epoch} with select_epoch='mean', and epochs is"
                 f" {n_epochs}: no epoch would count. Expected less."
             )
-        X = inputs.pixels(X, networks.float_type())
         if n_epochs * n_batches < FEW_UPDATES:
             warnings.warn(
                 f"The training will make {n_epochs * n_batches} updates: {n_epochs} epochs, each of"
@@ -344,7 +341,6 @@ class ALOCC(Estimator):
                 UserWarning,
                 stacklevel=4,
             )
-        return X
 
     def _build(
         self, image_shape: tuple[int, int, int], r_seed: int, d_seed: int

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alocc.pixels import check_channels_last, to_unit
+from alocc.networks import check_image_shape
+from alocc.pixels import check_channels_last, check_white, to_unit
 from gaal_alocc.arrays import as_array, batches, in_batches
 
 BLOCK_PIXELS = 2**20  # of the images that are scored at a time: bounds the memory of the maps
@@ -65,6 +66,14 @@ def pixels(X: np.ndarray, dtype: str, first: int = 0) -> np.ndarray:
             stacklevel=5,
         )
     return to_unit(X, first).astype(dtype, copy=False)
+
+
+def to_train(X, dtype: str) -> np.ndarray:
+    """Images in [0, 1], of which it is sure that R and D can be trained on them."""
+    X = check_images(X)
+    check_image_shape(X.shape[1:])
+    check_white(X)
+    return pixels(X, dtype)
 
 
 def blocks(

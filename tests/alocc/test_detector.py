@@ -595,6 +595,33 @@ def test_other_files_are_not_loaded(fitted, tmp_path):
         ALOCC.load(tmp_path)
 
 
+def test_a_damaged_file_says_so(fitted, tmp_path):
+    fitted.save(tmp_path / "whole")
+    with zipfile.ZipFile(tmp_path / "whole") as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(tmp_path / "part", "w") as part:
+        for name in members.keys() - {"R.keras"}:
+            part.writestr(name, members[name])
+    with pytest.raises(ValueError, match=r"part is damaged: .*R\.keras"):
+        ALOCC.load(tmp_path / "part")
+
+
+def test_a_fit_that_is_interrupted_leaves_the_detector_as_it_was(fitted, X):
+    class Interrupts(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    detector = copy.deepcopy(fitted)
+    before = dict(vars(detector))
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(X, callbacks=Interrupts())
+    assert vars(detector) == before
+    unfitted = ALOCC(epochs=1, **PARAMS)
+    with pytest.raises(KeyboardInterrupt):
+        unfitted.fit(X, callbacks=Interrupts())
+    assert not hasattr(unfitted, "history_")
+
+
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_score_alike_and_are_whole(duplicate, fitted, X):
     other = duplicate(fitted)

@@ -12,7 +12,7 @@ _SECTIONS = ("Parameters", "Attributes", "Returns", *_ERRORS, "See Also", "Notes
 _PACKAGES = ("gaal_alocc", "gaal", "alocc")  # other libraries describe other things
 
 
-def complete(cls: type) -> None:
+def complete(kind: type) -> None:
     """Complete the numpydoc docstrings of a class, and of the methods that it writes anew.
 
     From those of its bases come the entries that they leave out: of parameters that the
@@ -21,12 +21,12 @@ def complete(cls: type) -> None:
 
     Parameters
     ----------
-    cls : type
+    kind : type
         Changed in place. What has no docstring stays without.
     """
-    bases = [base for base in cls.__mro__[1:] if base.__module__.partition(".")[0] in _PACKAGES]
-    _complete(cls, bases)
-    for name, method in vars(cls).items():
+    bases = [base for base in kind.__mro__[1:] if base.__module__.partition(".")[0] in _PACKAGES]
+    _complete(kind, bases)
+    for name, method in vars(kind).items():
         if isinstance(method, FunctionType) and not name.startswith("_"):
             _complete(method, [vars(base)[name] for base in bases if name in vars(base)])
 

@@ -18,7 +18,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from pathlib import Path
-from typing import ClassVar, Self, TypeVar, dataclass_transform
+from typing import ClassVar, Self, dataclass_transform
 
 import keras
 import numpy as np
@@ -38,11 +38,10 @@ from gaal_alocc.judgement import refuse_nan
 from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
-Class = TypeVar("Class", bound=type)
 
 
 @dataclass_transform(eq_default=False)
-def parameters(cls: Class) -> Class:
+def parameters(cls: type) -> type:
     """Make the annotated attributes of a class, and of its bases, an estimator's parameters.
 
     A dataclass's ``__init__`` only stores, as scikit-learn wants it. Docstrings are completed,

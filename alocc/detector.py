@@ -284,6 +284,8 @@ class ALOCC(Estimator):
             *seeds, noise_seed = np.random.default_rng(seed).integers(2**31, size=3).tolist()
             noisy = add_noise(X, self.noise_sigma, noise_seed).astype(X.dtype, copy=False)
             models, share_as = self._build(X.shape[1:], *seeds)
+            if getattr(self._build, "__func__", None) is not ALOCC._build:
+                share_as = None  # the models may be any
             parts = {"R": models.generator, "D": models.discriminator}
             epoch_weights = [] if checkpoints is None else epochs.read(parts, checkpoints)
 
@@ -345,10 +347,7 @@ class ALOCC(Estimator):
     def _build(
         self, image_shape: tuple[int, int, int], r_seed: int, d_seed: int
     ) -> tuple[networks.Networks, Hashable]:
-        """Compiled models, and what of them a traced program depends on.
-
-        That is None where it is not known: who alters the models gives None.
-        """
+        """Compiled models, and what of them a traced program depends on, where it is known."""
         ingredients, clipvalue = networks.FIDELITIES[self.fidelity], self._setting("clipvalue")
         sizes = (image_shape, self.gf_dim, self.df_dim, self._setting("decoder"))
         models = networks.combine(

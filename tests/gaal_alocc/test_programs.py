@@ -517,6 +517,26 @@ def test_a_function_that_goes_by_a_number_outside_of_it_is_traced_anew():
     )
 
 
+@pytest.mark.slow
+def test_a_subclass_of_alocc_that_alters_its_networks_trains_by_what_it_says_now():
+    class Steep(ALOCC):
+        def _build(self, *arguments):
+            built = super()._build(*arguments)
+            built[0].discriminator.layers[-1].activation = lambda x: keras.ops.sigmoid(factor * x)
+            return built
+
+    def fit():
+        return Steep(epochs=2, batch_size=4, gf_dim=1, df_dim=1, random_state=0).fit(IMAGES)
+
+    factor = 1.0
+    first = fit().score_samples(IMAGES)
+    factor = 5.0
+    detector = fit()
+    programs.clear()
+    assert_equal(numbers(detector), numbers(fit()))
+    assert np.abs(detector.score_samples(IMAGES) - first).max() > 1e-6
+
+
 def test_networks_with_dropout_train_and_score():
     class Drops(SOGAAL):
         def _build_discriminator(self, *arguments):

@@ -52,7 +52,7 @@ def test_logical_devices_give_one_device_s_result_on_both_doors(devices, runs):
     result = finish(start("mirrored", devices, *runs))
     assert max(result["differences"].values()) < EQUAL
     shares = sorted(set(distribution.shares(7, devices)))
-    assert result["rows"] == {run: {"D": shares, "adversarial_model": shares} for run in RIGHT}
+    assert result["rows"] == {run: {"D": shares, "adversarial_model": shares} for run in runs}
 
 
 @pytest.mark.slow

@@ -110,7 +110,7 @@ def snapshots(X: np.ndarray, kind: str, seed: int, longest: int) -> list[list[np
     member.open(training.Execution(1, STEP, jit_compile=False), share=True)
     kept, done = [], 0
     for end in updates(longest):
-        member.advance(done, end - done)
+        member.advance(done, end)
         kept.append(member.gan.discriminator_weights())
         done = end
     return kept

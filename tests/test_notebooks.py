@@ -118,9 +118,24 @@ def test_the_script_leaves_a_failing_notebook_as_it_was(tmp_path, capsys):
     assert path.read_bytes() == before
 
 
+# As many epochs as what is shown asks for: in these the outputs are of the same kinds.
+SHORTER = {
+    "03_alocc": {
+        "EPOCHS = 40": "EPOCHS = 13",  # a table shows update 50
+        "FEW_EPOCHS = 8": "FEW_EPOCHS = 1",
+        "AUTHORS_EPOCHS = 30": "AUTHORS_EPOCHS = 2",
+        "FIGURE8_EPOCHS = 8": "FIGURE8_EPOCHS = 1",
+        "VIDEO_EPOCHS = 4": "VIDEO_EPOCHS = 1",
+    },
+}
+
+
 @pytest.mark.slow
-def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed):
-    executed = script.execute(path)
-    old, new = code_cells(committed), code_cells(executed)
-    assert [cell.source for cell in old] == [cell.source for cell in new]
+def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed, tmp_path):
+    shorter = nbformat.read(path, as_version=4)
+    for long, short in SHORTER.get(path.stem, {}).items():
+        (cell,) = [c for c in code_cells(shorter) if long in c.source.splitlines()]
+        cell.source = cell.source.replace(long, short)
+    nbformat.write(shorter, tmp_path / path.name)
+    old, new = code_cells(committed), code_cells(script.execute(tmp_path / path.name))
     assert [kinds(cell.outputs) for cell in old] == [kinds(cell.outputs) for cell in new]

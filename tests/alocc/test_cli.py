@@ -174,7 +174,7 @@ class TestTrain:
         )
 
     def test_a_folder_without_labels_is_trained_on_whole(self, tmp_path):
-        write_classes(tmp_path, ["images"], 17, (24, 36))
+        write_classes(tmp_path, ["images"], 17)
         output = tmp_path / "run"
         output.mkdir()
         (output / "notes.txt").write_text("mine")
@@ -229,9 +229,9 @@ class TestTrain:
         rng = np.random.default_rng(0)
         for video in ("Train/Train001", "Train/Train002", "Test/Test001"):
             for i in range(1, 13):
-                frame = rng.integers(0, 256, (24, 36), dtype=np.uint8)
+                frame = rng.integers(0, 256, (28, 28), dtype=np.uint8)
                 write_image(tmp_path / video / f"{i:03d}.tif", frame)
-                mask = np.full((24, 36), 255 * (i > 9), np.uint8)
+                mask = np.full((28, 28), 255 * (i > 9), np.uint8)
                 if video == "Test/Test001":
                     write_image(tmp_path / "Test" / "Test001_gt" / f"{i:03d}.bmp", mask)
         split = self.split(tmp_path)

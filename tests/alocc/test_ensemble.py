@@ -6,12 +6,14 @@ from sklearn.base import clone
 
 from alocc import ALOCC, ALOCCEnsemble
 
-SMALL = {"batch_size": 32, "gf_dim": 2, "df_dim": 2, "first_epoch": 1, "random_state": 0}
+# Of the programs of tests/alocc/test_detector.py.
+SMALL = {"batch_size": 16, "gf_dim": 2, "df_dim": 2, "first_epoch": 1, "random_state": 0}
+SMALL["steps_per_execution"] = 1
 
 
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(0).random((96, 16, 16), np.float32)
+    return np.random.default_rng(0).random((48, 18, 16), np.float32)
 
 
 @pytest.fixture(scope="module")

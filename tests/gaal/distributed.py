@@ -5,6 +5,7 @@ line printed is the result, in JSON.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -122,18 +123,25 @@ def own_strategies(devices):
     return result
 
 
+def divided(names_and_doors, one):
+    """How fits on several devices differ from those on one, and the rows that their steps see."""
+    result = {}
+    for name, door in names_and_doors:
+        with rows_seen() as seen:
+            result[f"{name} {door}"] = difference(one[name], fit(name, door, "mirrored"))
+        result[f"{name} {door} rows"] = seen
+    return result
+
+
 def mirrored(devices):
     distribution.use_devices(devices)
-    result = {}
-    for name in ("GAALEnsemble", "SOGAAL", "MOGAAL"):
-        one = fit(name, "auto")
-        for door in (1, "auto"):
-            with rows_seen() as seen:
-                result[f"{name} {door}"] = difference(one, fit(name, door, "mirrored"))
-            result[f"{name} {door} rows"] = seen
+    one = {name: fit(name, "auto") for name in ("GAALEnsemble", "SOGAAL", "MOGAAL")}
+    if devices > 2:  # other shares, by the same steps
+        return divided([("SOGAAL", 1), ("MOGAAL", "auto"), ("GAALEnsemble", "auto")], one)
+    result = divided(itertools.product(one, (1, "auto")), one)
     for wrong, mutation in mutations().items():
         with mutation:
-            result[wrong] = difference(one, fit("MOGAAL", "auto", "mirrored"))
+            result[wrong] = difference(one["MOGAAL"], fit("MOGAAL", "auto", "mirrored"))
     return result
 
 

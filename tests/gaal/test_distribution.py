@@ -53,32 +53,31 @@ def free_ports(count):
     return ports
 
 
-@pytest.fixture(scope="module", params=[pytest.param(n, marks=pytest.mark.slow) for n in (2, 4)])
-def mirrored(request):
-    result, _ = finish(start(SCRIPT, "mirrored", request.param))
-    return request.param, result
-
-
 @pytest.fixture(scope="module")
 def strategies():
     return finish(start(SCRIPT, "strategies", 2))[0]
 
 
-@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL", "GAALEnsemble"])
-@pytest.mark.parametrize("door", [1, "auto"])
-def test_logical_devices_give_one_device_s_result(mirrored, name, door):
-    assert mirrored[1][f"{name} {door}"] < EQUAL
+WRONG_WAYS = ["shares not weighted", "gradients not summed", "gradients summed twice"]
 
 
-@pytest.mark.parametrize("name", ["SOGAAL", "MOGAAL", "GAALEnsemble"])
-@pytest.mark.parametrize("door", [1, "auto"])
-def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, door):
-    devices, result = mirrored
-    # D's are the rows of the batch and as many potential outliers.
-    assert result[f"{name} {door} rows"] == {
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [2, 4])
+def test_logical_devices_give_one_device_s_result_and_a_wrong_sum_is_noticed(devices):
+    result, _ = finish(start(SCRIPT, "mirrored", devices))
+    wrong = [result.pop(way) for way in WRONG_WAYS if way in result]
+    assert len(wrong) == (3 if devices == 2 else 0)
+    assert all(not difference < WRONG for difference in wrong)
+    rows = {run: result.pop(run) for run in list(result) if run.endswith(" rows")}
+    assert len(rows) == len(result) == (6 if devices == 2 else 3)
+    assert max(result.values()) < EQUAL
+    # Every replica is handed its share only. D's are the rows of the batch and as many
+    # potential outliers.
+    expected = {
         "discriminator": sorted(set(distribution.shares(74, devices))),
         "combine_model": sorted(set(distribution.shares(37, devices))),
     }
+    assert rows == dict.fromkeys(rows, expected)
 
 
 @pytest.mark.slow
@@ -86,13 +85,6 @@ def test_every_replica_is_handed_its_share_of_the_batch_only(mirrored, name, doo
 def test_a_batch_that_is_not_divided_is_noticed(strategies, door):
     rows = strategies[f"batch not divided {door} rows"]
     assert rows == {"discriminator": [74], "combine_model": [37]}
-
-
-@pytest.mark.parametrize(
-    "wrong", ["shares not weighted", "gradients not summed", "gradients summed twice"]
-)
-def test_a_wrong_sum_is_noticed(mirrored, wrong):
-    assert not mirrored[1][wrong] < WRONG
 
 
 @pytest.mark.slow

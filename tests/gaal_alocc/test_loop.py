@@ -100,8 +100,15 @@ def fit(detector, *data, seconds, monkeypatch):
     return type(detector)(**detector.get_params()).fit(*data)
 
 
-@pytest.mark.parametrize("xla", [False, True])
-@pytest.mark.parametrize("kind", GAALS)
+@pytest.mark.parametrize(
+    ("kind", "xla"),
+    [
+        ("so", False),
+        ("mo", False),
+        ("so", True),
+        pytest.param("mo", True, marks=pytest.mark.slow),
+    ],
+)
 def test_no_number_depends_on_the_length_of_calls(kind, xla, monkeypatch):
     if xla:
         monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)

@@ -58,7 +58,8 @@ def in_a_fork(function):
 @pytest.fixture(scope="module")
 def fitted():
     gaal = SOGAAL(stop_epochs=1, random_state=0).fit(X)
-    alocc = ALOCC(epochs=1, batch_size=8, gf_dim=2, df_dim=2, random_state=0).fit(IMAGES)
+    alocc = ALOCC(1, batch_size=8, gf_dim=2, df_dim=2, steps_per_execution=1, random_state=0)
+    alocc.fit(IMAGES)
     return {"gaal": gaal, "alocc": alocc}
 
 

@@ -1,5 +1,6 @@
 """The run manager: settings, the table that grows, other processes, the command lines."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -320,7 +321,7 @@ class TestTable:
     def test_a_sweep_killed_at_any_moment_goes_on(self, tmp_path):
         """SIGKILL, ten times at random moments."""
         program = """
-            import time, sys
+            import os, time, sys
             import numpy as np
             from sklearn.ensemble import IsolationForest
             from gaal_alocc.sweep import sweep
@@ -330,21 +331,37 @@ class TestTable:
             X = np.random.default_rng(0).random((40, 2))
             settings = [{"n_estimators": n} for n in range(1, 61)]
             forest = IsolationForest(max_samples=8)
-            print("ready", flush=True)
-            sweep(forest, settings, [0, 1], run, X, sys.argv[1], measures=["mean"])
+            for line in sys.stdin:  # each sweep in a process of its own, the imports done
+                child = os.fork()
+                if not child:
+                    sweep(forest, settings, [0, 1], run, X, line.strip(), measures=["mean"])
+                    os._exit(0)
+                print(child, flush=True)
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         """
         command = [sys.executable, "-c", textwrap.dedent(program)]
         rng = np.random.default_rng(1)
         path, kills = tmp_path / "sweep.csv", 0
-        while kills < 10:
-            with subprocess.Popen([*command, path], stdout=subprocess.PIPE) as process:
-                process.stdout.readline()
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        with subprocess.Popen(command, **pipes) as process:
+
+            def start(path):
+                process.stdin.write(f"{path}\n")
+                return int(process.stdout.readline())
+
+            def status():
+                return int(process.stdout.readline())
+
+            while kills < 10:
+                child = start(path)
                 time.sleep(rng.uniform(0, 0.5))
-                process.send_signal(signal.SIGKILL)
-                kills += process.wait() == -signal.SIGKILL
-        before = path.read_bytes()
-        subprocess.run([*command, path], check=True, capture_output=True)
-        subprocess.run([*command, tmp_path / "whole.csv"], check=True, capture_output=True)
+                with contextlib.suppress(ProcessLookupError):  # it has ended
+                    os.kill(child, signal.SIGKILL)
+                kills += status() == -signal.SIGKILL
+            before = path.read_bytes()
+            for whole in (path, tmp_path / "whole.csv"):
+                start(whole)
+                assert status() == 0
         assert path.read_bytes().startswith(before[: before.rindex(b"\n") + 1])
         killed, whole = (
             by_run(pd.read_csv(tmp_path / name)) for name in ("sweep.csv", "whole.csv")
@@ -511,6 +528,7 @@ class TestCommandLines:
         table = pd.read_csv(tmp_path / "out" / "sweep.csv").set_index("k")
         assert table["auc_end"].notna().to_dict() == {2: True, 11: False}
 
+    @pytest.mark.slow
     def test_alocc_sweeps_on_images(self, tmp_path, capsys):
         from alocc.cli import main
 

@@ -62,17 +62,9 @@ def read_images(
 ) -> list[np.ndarray]:
     """Read image files as one set, whose depth is decided for all of them.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        The files.
-    size, channels, white, background
-        As in :func:`alocc.datasets.load_image_folder`, which tells the errors and warnings.
-
-    Returns
-    -------
-    list of ndarray of uint8, each (height, width, channels)
-        With 1 channel or 3, grey images with 1 unless ``channels`` is 3.
+    The options are those of :func:`alocc.datasets.load_image_folder`, which tells the errors and
+    warnings. Each is uint8 of shape (height, width, channels), grey with 1 unless ``channels`` is
+    3.
     """
     files = [_read(path, size, channels, white, background) for path in paths]
     guessed = _find_white(files, white)

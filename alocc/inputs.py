@@ -81,14 +81,8 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Give images to be scored, in [0, 1], some at a time: of a data set no more is read.
 
-    Parameters
-    ----------
-    X : array-like or dataset
-        See :meth:`alocc.ALOCC.score_samples`.
-    image_shape, dtype
-        Of the networks' images.
-    batch_size : int, optional
-        So many together, or some more, where they are scored by their own statistics.
+    The shape and the dtype are those of the networks' images. By ``batch_size`` so many, or some
+    more, come together, where they are scored by their own statistics.
     """
     if in_batches(X) and getattr(X, "shuffle", None) is True:  # an Iterator of Keras
         warnings.warn(

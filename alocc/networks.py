@@ -130,20 +130,10 @@ FIDELITIES = {
 class AdversarialModel(keras.Model):
     """z -> [R(z), D(R(z))], in which only R learns.
 
-    The published program froze D by ``discriminator.trainable = False`` after compiling it.
-    In Keras 3 that flag would stop D's own training too, so here the adversarial model names
-    what it trains, and D keeps its flag.
-
-    Parameters
-    ----------
-    generator, discriminator : keras.Model
-        R and D, shared with their owner.
-    frozen_statistics : {"batch", "moving"}, default="batch"
-        See :class:`Ingredients`.
-    one_phase : bool, default=False
-        See :class:`Ingredients`.
-    name, **kwargs
-        Keras's own.
+    The published program froze D by ``discriminator.trainable = False`` after compiling it. In
+    Keras 3 that flag would stop D's own training too, so here the adversarial model names what it
+    trains, and D keeps its flag. R and D are shared with their owner; for the rest see
+    :class:`Ingredients`.
     """
 
     def __init__(
@@ -206,15 +196,8 @@ def _uncompiled_config(model: keras.Model) -> dict:
 class DiscriminatorModel(keras.Model):
     """(x, z) -> [D(x), D(R(z))], in which only D learns, of both at once.
 
-    Every pass normalises real and reconstructed images by their own batch, R's too, as it
-    runs in training.
-
-    Parameters
-    ----------
-    generator, discriminator : keras.Model
-        R and D, shared with their owner.
-    name, **kwargs
-        Keras's own.
+    Every pass normalises real and reconstructed images by their own batch, R's too, as it runs in
+    training. R and D are shared with their owner.
     """
 
     def __init__(
@@ -499,20 +482,9 @@ def normalized_by_batch(
 ) -> tuple[tf.Tensor, list]:
     """Run R or D, normalising as in training, and leave its moving statistics alone.
 
-    Parameters
-    ----------
-    model : keras.Model
-        R or D, one layer after the other.
-    x : array of shape (n, height, width, channels)
-        Images.
-    statistics : list of (mean, variance), optional
-        Of every normalisation, from an earlier call. By default those of x itself.
-
-    Returns
-    -------
-    outputs : Tensor
-    statistics : list of (mean, variance)
-        Those that were normalised with.
+    It normalises by the mean and variance of x itself, (n, height, width, channels), in each
+    normalisation, or by those of an earlier call; which of them it was is given back with the
+    output.
     """
     x = keras.ops.convert_to_tensor(x, model.layers[0].dtype)
     given = iter(statistics or ())
@@ -540,16 +512,7 @@ def combine(
 ) -> Networks:
     """Put D behind R: the ``adversarial_model`` of the published program.
 
-    Parameters
-    ----------
-    generator, discriminator : keras.Model
-        From :func:`build_generator` and :func:`build_discriminator`.
-    ingredients : Ingredients, default=FIDELITIES["published"]
-        What D normalises with while it is frozen, and whether there is one phase.
-
-    Returns
-    -------
-    Networks
+    The ingredients tell what D normalises with while it is frozen, and whether there is one phase.
     """
     adversarial_model = AdversarialModel(
         generator,

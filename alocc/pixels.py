@@ -76,15 +76,7 @@ def to_unit(X: np.ndarray, first: int = 0, *, white: float | None = None) -> np.
 def check_white(X: np.ndarray) -> None:
     """Refuse bytes that are all dark, as images to train on: 255 may not be their white.
 
-    Parameters
-    ----------
-    X : array
-        Any images. Nothing is said of those that are all 0.
-
-    Raises
-    ------
-    ValueError
-        If X is uint8 and holds more than 0, but nothing from 128 up.
+    Raises a ValueError where X is uint8 and holds more than 0, but nothing from 128 up.
     """
     if X.dtype == np.uint8 and 0 < (high := X.max(initial=0)) < DIM:
         raise ValueError(

@@ -27,25 +27,10 @@ CALL_PIXELS = 2**20  # of images, times epochs, of one call: about a second, to 
 def score(
     models: Models, x: np.ndarray, score: str, statistics: str, calibration: dict
 ) -> np.ndarray:
-    """Score some images by the weights that the models have.
+    """Score images (n, height, width, channels) in [0, 1] by the weights that the models have.
 
-    Parameters
-    ----------
-    models : dict of str to keras.Model
-        "R" and "D".
-    x : ndarray of shape (n, height, width, channels)
-        In [0, 1], of the models' float type.
-    score : {"reconstruction", "d_x", "d_rx"}
-        See :meth:`alocc.ALOCC.score_samples`.
-    statistics : {"moving", "train_batch", "batch"}
-        See :class:`alocc.ALOCC`.
-    calibration : dict
-        From :func:`calibrate`; "statistics" of it are looked at with "train_batch" alone.
-
-    Returns
-    -------
-    ndarray of shape (n,), float64
-        Not oriented.
+    For the scores and statistics see :class:`alocc.ALOCC`. The calibration is of :func:`calibrate`,
+    whose "statistics" are looked at with "train_batch" alone. They are (n,), float64, not oriented.
     """
 
     def run(name: str, images) -> tf.Tensor:
@@ -80,17 +65,10 @@ def calibrate(
 ) -> dict:
     """Find what scores by the present weights are held against; no labels are needed.
 
-    Parameters
-    ----------
-    models
-        See :func:`score`.
-    batch : ndarray of shape (batch_size, height, width, channels)
-        Training images, by whose statistics "train_batch" normalises.
-    scores_by : callable
-        Takes the name of a score and a calibration, returns the scores of training images.
-    orient, probability : bool
-        Whether D's scores get the sign of the mean of its logit, and whether D ends in a
-        probability.
+    ``batch`` is of ``batch_size`` training images, by whose statistics "train_batch" normalises;
+    ``scores_by`` takes the name of a score and a calibration, and returns the scores of training
+    images. By ``orient`` D's scores get the sign of the mean of its logit; ``probability`` tells in
+    what D ends.
     """
     rx, of_r = networks.normalized_by_batch(models["R"], batch)
     statistics = {
@@ -123,17 +101,8 @@ def calibrate(
 def stack(epoch_weights: Sequence[dict], calibrations: Sequence[dict]) -> dict:
     """Put what :func:`score_by_epoch` scores with into one tensor a weight, epoch after epoch.
 
-    Parameters
-    ----------
-    epoch_weights : list of dict
-        As the attribute ``epoch_weights_`` of :class:`alocc.ALOCC`.
-    calibrations : list of dict
-        Of E epochs, from :func:`calibrate`, with "epoch".
-
-    Returns
-    -------
-    dict
-        "R" and "D": their weights, (E, ...) each; "statistics": as those of a calibration.
+    Of E calibrations, with their "epoch", come "R" and "D", weights (E, ...) of ``epoch_weights_``,
+    and "statistics", as those of a calibration.
     """
 
     def of(per_epoch: Sequence[dict]) -> dict:
@@ -153,28 +122,12 @@ def stack(epoch_weights: Sequence[dict], calibrations: Sequence[dict]) -> dict:
 def score_by_epoch(
     models: Models, epochs: dict, x: np.ndarray, score: str, statistics: str
 ) -> np.ndarray:
-    """Score some images by the weights of several epochs, and leave those of the models alone.
+    """Score images by the stacked weights of E epochs, (E, n), float64; the models' are left alone.
 
-    Every image goes through the networks by itself, but for "batch": which others are scored
-    with it would show in its last digits, and where an epoch scores training images nearly alike
-    these are much of their standard deviation.
-
-    Parameters
-    ----------
-    models, x, score, statistics
-        See :func:`score`.
-    epochs : dict
-        From :func:`stack`, of E epochs.
-
-    Returns
-    -------
-    ndarray of shape (E, n), float64
-        Not oriented.
-
-    Raises
-    ------
-    ValueError
-        If the epochs' weights are not those of such models.
+    See :func:`score`. Every image goes through the networks by itself, but for "batch": which
+    others are scored with it would show in its last digits, and where an epoch scores training
+    images nearly alike these are much of their standard deviation. Raises a ValueError where the
+    epochs' weights are not those of such models.
     """
     given = {}
     for name in PARTS[score]:

@@ -135,22 +135,9 @@ class SigmoidCrossEntropy(keras.losses.Loss):
 def printed_step(model: keras.Model, data: tuple, **how) -> dict:
     """Keras's ``test_step``, but normalising, and moving statistics, as in training.
 
-    The authors' graph has one phase only: what it computes for the losses that it prints is a
-    pass like any other.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled.
-    data : tuple
-        x, y and, where there are any, sample weights.
-    **how
-        Further arguments of the model's ``call``.
-
-    Returns
-    -------
-    dict of str to Tensor
-        The logs.
+    The authors' graph has one phase only: what it computes for the losses that it prints is a pass
+    like any other. The data are x, y and perhaps sample weights; ``how`` goes to the model's
+    ``call``.
     """
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     y_pred = model(x, training=True, **how)

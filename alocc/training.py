@@ -47,24 +47,9 @@ class Algorithm(NamedTuple):
 def published_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
     """One update of R and D (Sabokrou et al., 2018, equations 1 to 4), as in the Keras port.
 
-    D takes a step on the batch and another on R's output; then R takes two through the
-    frozen D, for its reconstruction and for D's approval.
-
-    Parameters
-    ----------
-    networks : Networks
-        Compiled models.
-    door : Door
-        How they step.
-    x : Tensor of shape (B, height, width, channels)
-        The batch.
-    z : Tensor of the same shape
-        Its noisy copy.
-
-    Returns
-    -------
-    tuple of scalars
-        In the order of ``LOSSES``; those of R are of its second step.
+    D takes a step on the batch x, of shape (B, height, width, channels), and another on R's output
+    of its noisy copy z; then R takes two through the frozen D, for its reconstruction and for D's
+    approval. Returns scalars in the order of ``LOSSES``; those of R are of its second step.
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
     fake = distribution.by_rows(lambda z: networks.generator(z, training=False), z)
@@ -76,22 +61,12 @@ def published_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor)
 
 
 def authors_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
-    """One update of R and D, as in the authors' own program.
+    """One update of R and D, as in the authors' own program; see :func:`published_update`.
 
-    D takes one step on the batch and on R's output together. R takes two, for D's approval
-    and for a reconstruction of the noisy image itself. Then the losses are computed once more
-    to be printed, which moves the statistics of all normalisation.
-
-    Parameters
-    ----------
-    networks, door, x, z
-        See :func:`published_update`.
-
-    Returns
-    -------
-    tuple of scalars
-        In the order of ``LOSSES``, those of R of its second step; then those of its first,
-        in the order of ``FIRST``, and those of ``PRINTED``.
+    D takes one step on the batch and on R's output together. R takes two, for D's approval and for
+    a reconstruction of the noisy image itself. Then the losses are computed once more to be
+    printed, which moves the statistics of all normalisation. Those of R's first step follow in the
+    order of ``FIRST``, and those of ``PRINTED``.
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
     d_loss = door.train(networks.discriminator_model, [x, z], [ones, zeros])
@@ -144,18 +119,10 @@ def fused(
     algorithm: Algorithm = PUBLISHED,
     share_as: Hashable = None,
 ) -> Callable:
-    """Open the second door: a graph that runs the same update many times a call.
+    """Open the second door: a graph that runs the same update many times a call; see :func:`train`.
 
-    Parameters
-    ----------
-    networks, batch_size, algorithm, share_as
-        See :func:`train`.
-
-    Returns
-    -------
-    callable
-        Takes x and z, batches of images and their noisy copies, (M, B, height, width,
-        channels). Returns the losses of the M updates, (M, len(algorithm.losses)).
+    It takes x and z, batches of images and their noisy copies, (M, B, height, width, channels), and
+    returns the losses of the M updates, (M, len(algorithm.losses)).
     """
     door = Door(train_step, test_step)
     dtype = networks.generator.inputs[0].dtype
@@ -182,15 +149,8 @@ def updates_per_execution(
 ) -> int:
     """How many updates one call of a door may run: at most an epoch.
 
-    Parameters
-    ----------
-    steps_per_execution : int or "auto"
-        "auto" takes as many as have their images in 16 MiB: the call's own cost has long
-        vanished by then, and the device need not hold all.
-    batches_per_epoch : int
-        Updates of an epoch.
-    bytes_per_update : int
-        Of the images of one update.
+    "auto" takes as many as have their images in 16 MiB: the call's own cost has long vanished by
+    then, and the device need not hold all.
     """
     if steps_per_execution == "auto":
         steps_per_execution = EXECUTION_BYTES // bytes_per_update

@@ -101,17 +101,9 @@ def load_video(
 
 
 def frame_truth(files: Sequence[str]) -> np.ndarray | None:
-    """Tell which frames to test on are anomalous, by their masks or the list beside them.
+    """Tell which frames, in folders of videos, are anomalous, by masks or the list beside them.
 
-    Parameters
-    ----------
-    files : sequence of str
-        The frames, in folders of videos.
-
-    Returns
-    -------
-    ndarray of bool, or None
-        None where there are neither masks nor a list.
+    None where there are neither.
     """
     found = [anomalous for _, anomalous in _truth(files)]
     return np.concatenate(found) if found else None

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from gaal import networks, stopping, training
+from gaal import doors, networks, stopping, training, updates
 from gaal.estimator import Detector
 from gaal_alocc import distribution, optimizers, preconditions, programs
 from gaal_alocc.callbacks import set_estimator
@@ -411,5 +411,5 @@ class MOGAAL(_GAAL):
 
 
 _AS_WRITTEN = programs.Unaltered(
-    *(_GAAL, SOGAAL, MOGAAL, networks, training, distribution, optimizers)
+    *(_GAAL, SOGAAL, MOGAAL, networks, updates, doors, training, distribution, optimizers)
 )

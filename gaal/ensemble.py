@@ -24,7 +24,7 @@ import tensorflow as tf
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from gaal import networks, training
+from gaal import doors, networks, training
 from gaal.detectors import MOGAAL, SOGAAL
 from gaal.estimator import Detector
 from gaal_alocc import distribution, preconditions, programs
@@ -66,20 +66,11 @@ def look_at(n_updates: int, n_snapshots: int) -> np.ndarray:
 
 
 def mean_log_scorer(weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Make the mean of log D(x) over many discriminators, computed in one product.
+    """Make the mean of log D(x) over M discriminators, computed in one product, in float32.
 
-    In float32; the mean is taken in float64.
-
-    Parameters
-    ----------
-    weights : sequence of ndarray
-        D's kernel (M, d, h), bias (M, h), kernel (M, h, 1) and bias (M, 1).
-
-    Returns
-    -------
-    callable
-        Takes rows (m, d), float32; returns their means, (m,), float64. Those of a row are the
-        same whatever the others are.
+    The weights are D's kernel (M, d, h), bias (M, h), kernel (M, h, 1) and bias (M, 1). Of rows (m,
+    d), float32, it gives (m,), float64, in which the mean is taken: a row's is the same whatever
+    the others are.
     """
     kernel, bias, out, last = weights
     n_discriminators, n_features, units = kernel.shape
@@ -119,12 +110,8 @@ def mean_log_scorer(weights: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.
 class Member:
     """One training without a stop: the networks, the order of the rows, the noise.
 
-    Parameters
-    ----------
-    published : SOGAAL or MOGAAL
-        The detector, by whose parameters and seed it trains.
-    X : ndarray of shape (n, d), float32
-        Rows as the networks see them.
+    It trains by the parameters and the seed of the published detector, on rows X as the networks
+    see them, (n, d), float32.
     """
 
     def __init__(self, published: SOGAAL | MOGAAL, X: np.ndarray) -> None:
@@ -139,10 +126,10 @@ class Member:
         self.gan, self.share_as = published._networks(n, n_features, self._batch_size, weights_seed)
         self.noise_shape = (self._algorithm.draws, self._batch_size, n_features)
 
-    def open(self, execution: training.Execution, share: bool) -> None:
+    def open(self, execution: doors.Execution, share: bool) -> None:
         """Open the door to the updates."""
         self._noise = np.zeros((1, execution.batches, *self.noise_shape), np.float32)
-        self._door = training.open_door(
+        self._door = doors.open_door(
             self.gan,
             self._algorithm,
             tf.constant(self._X),
@@ -167,26 +154,12 @@ class Member:
 def advance(
     members: Sequence[Member], start: int, stop: int, n_threads: int, run_all: Callable = map
 ) -> list[np.ndarray]:
-    """Train all members from one update to another, none of several threads longer than others.
+    """Train all open members from one update to another, no thread longer than the others.
 
     A member that is divided between two of them begins in the one as its first and ends in the
-    other as its last (McNaughton's wrap-around rule).
-
-    Parameters
-    ----------
-    members : sequence of Member
-        Open.
-    start, stop : int
-        Updates.
-    n_threads : int
-        No more than there are members.
-    run_all : callable
-        Maps a function over the numbers of threads, all at the same time.
-
-    Returns
-    -------
-    list of ndarray
-        Losses of each, see :meth:`Member.advance`.
+    other as its last (McNaughton's wrap-around rule). There are no more threads than members;
+    ``run_all`` maps a function over their numbers, all at the same time. Returns the losses of
+    each, see :meth:`Member.advance`.
     """
     n_updates = stop - start
     share = math.ceil(len(members) * n_updates / n_threads)
@@ -355,7 +328,7 @@ class GAALEnsemble(Detector):
         lengths = np.diff(self.updates_, prepend=0)
         most = int(min(lengths.max(), CALL if steps == "auto" else steps))
         calls = math.ceil(self.n_estimators * self.n_updates / most)
-        execution = training.plan_execution(
+        execution = doors.plan_execution(
             steps, calls, most, first.noise_shape, self.k or 1, epoch_by_epoch=True
         )
         loop = Loop(

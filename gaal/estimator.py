@@ -18,7 +18,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from gaal import networks, training
+from gaal import networks
 from gaal.labels import read_labels
 from gaal_alocc import rows
 from gaal_alocc.callbacks import as_list
@@ -179,7 +179,7 @@ class Detector(Estimator):
         """Rows as the networks see them, and which are outliers, where y tells."""
         table = rows.open_rows(X)
         self.scaler_ = self._fit_scaler(table)
-        X = rows.read(self, table, training.SCORE_BLOCK, min_samples=2, transform=self._transform())
+        X = rows.read(self, table, networks.SCORE_BLOCK, min_samples=2, transform=self._transform())
         is_outlier = None
         if y is not None:
             check_consistent_length(X, y)
@@ -197,7 +197,7 @@ class Detector(Estimator):
         self.history_ = history
         self.offset_ = 0.5
         if self.contamination != "auto":
-            blocks = rows.open_rows(X).blocks(training.SCORE_BLOCK)
+            blocks = rows.open_rows(X).blocks(networks.SCORE_BLOCK)
             self.offset_ = float(np.percentile(self._score(blocks), 100 * self.contamination))
 
     def _fit_scaler(self, table: rows.Rows) -> MinMaxScaler | None:
@@ -205,7 +205,7 @@ class Detector(Estimator):
             return None
         scaler = MinMaxScaler()
         for block in rows.checked_blocks(
-            self, table, training.SCORE_BLOCK, dtype=np.float64, reset=True, min_samples=2
+            self, table, networks.SCORE_BLOCK, dtype=np.float64, reset=True, min_samples=2
         ):
             scaler.partial_fit(block)
         return scaler
@@ -215,7 +215,7 @@ class Detector(Estimator):
 
     @abstractmethod
     def _score(self, blocks: Iterable[np.ndarray]) -> np.ndarray:
-        """Scores of the rows of blocks, each within ``training.SCORE_BLOCK`` rows."""
+        """Scores of the rows of blocks, each within ``networks.SCORE_BLOCK`` rows."""
 
     def score_samples(self, X) -> np.ndarray:
         """D(x), the discriminator's probability that a row is real.
@@ -236,12 +236,12 @@ class Detector(Estimator):
         check_is_fitted(self, "history_")
         table = rows.open_rows(X)
         form = {"dtype": np.float32, "reset": False, "transform": self._transform()}
-        blocks = rows.checked_blocks(self, table, training.SCORE_BLOCK, **form)
+        blocks = rows.checked_blocks(self, table, networks.SCORE_BLOCK, **form)
         return self._score(self._with_progress(blocks, table.n))
 
     def _with_progress(self, blocks: Iterable[np.ndarray], n: int | None) -> Iterator[np.ndarray]:
         """Show a bar where there is more than one block."""
-        verbose = self.verbose if n is None or n > training.SCORE_BLOCK else 0
+        verbose = self.verbose if n is None or n > networks.SCORE_BLOCK else 0
         progress = Progbar(n, verbose=verbose, unit_name="row")
         done = 0
         for block in blocks:

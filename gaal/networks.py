@@ -22,6 +22,7 @@ from gaal_alocc.optimizers import SGD, InverseTimeDecay
 from gaal_alocc.precision import computing_in
 from gaal_alocc.programs import Program
 
+SCORE_BLOCK = 8192  # rows that D scores at a time: bounds the memory of its hidden layer
 DTYPE = "float32"  # of the published programs, whatever Keras's default is set to
 DISCRIMINATOR_INITS = ("published", "lecun_normal", "glorot_normal", "glorot_uniform")
 
@@ -147,19 +148,10 @@ class GAN:
 class Deferred:
     """A :class:`GAN` whose Keras models are built when they are looked at.
 
-    To build them takes longer than a short training. Until then their weights, and what the
-    optimizers and metrics hold, which starts at 0, are in bare variables.
-
-    Parameters
-    ----------
-    build : callable
-        Returns generator and discriminator.
-    weights : list of ndarray
-        What D's weights, then G's, start as.
-    k : int or None
-        Number of sub-generators; None for SO-GAAL.
-    lr_d, lr_g, decay, momentum : float
-        See :func:`compile_models`.
+    To build them takes longer than a short training. Until then the weights, which start as those
+    given, D's and then G's, and what the optimizers and metrics hold, which starts at 0, are in
+    bare variables. ``build`` returns generator and discriminator; for the rest see
+    :func:`compile_models`.
     """
 
     def __init__(
@@ -302,18 +294,7 @@ def build_sub_generators(n_features: int, k: int, bias: float = 0.0) -> keras.Mo
 
 
 def unstack(sub_generators: keras.Model) -> list[keras.Model]:
-    """Copy a batched model into k models like the published program's sub-generators.
-
-    Parameters
-    ----------
-    sub_generators : keras.Model
-        As built by :func:`build_sub_generators`.
-
-    Returns
-    -------
-    list of keras.Model
-        k models, (batch, d) in and out, with weights of their own.
-    """
+    """Copy a batched model into k models, (batch, d) in and out, as published sub-generators."""
     weights = sub_generators.get_weights()
     k, n_features = weights[0].shape[:2]
     models = []
@@ -328,15 +309,7 @@ def unstack(sub_generators: keras.Model) -> list[keras.Model]:
 def stack(models: list[list[np.ndarray]]) -> list[np.ndarray]:
     """Stack the weights of k single sub-generators for the batched model.
 
-    Parameters
-    ----------
-    models : list of list of ndarray
-        For each sub-generator kernel (d, d), bias (d,), kernel, bias.
-
-    Returns
-    -------
-    list of ndarray
-        Kernels (k, d, d) and biases (k, 1, d), for ``set_weights`` of the batched model.
+    Of each kernel (d, d), bias (d,), kernel and bias; kernels become (k, d, d), biases (k, 1, d).
     """
     kernels_and_biases = (np.stack(ws) for ws in zip(*models))
     return [w if w.ndim == 3 else w[:, None] for w in kernels_and_biases]
@@ -414,20 +387,10 @@ def initial_weights(
     discriminator_bias: float = 0.0,
     seed: int | None = None,
 ) -> list[np.ndarray]:
-    """Weights with which the networks start, without the networks.
+    """Weights with which the networks start, float32, without the networks.
 
-    Parameters
-    ----------
-    n_features, n_samples, generator_bias, discriminator_init, discriminator_bias, seed
-        See :func:`build_discriminator` and :func:`build_generator`.
-    k : int, optional
-        Number of sub-generators; None for one generator.
-
-    Returns
-    -------
-    list of ndarray of float32
-        Those that :func:`build_discriminator` gives D, then those that
-        :func:`build_generator` or :func:`build_sub_generators` gives G.
+    Those that :func:`build_discriminator` gives D, then those that :func:`build_generator` or, by
+    k, :func:`build_sub_generators` gives G.
     """
     sizes = (n_features, hidden_units(n_samples), 1)
     weights = []
@@ -438,6 +401,25 @@ def initial_weights(
     kernel = np.broadcast_to(np.eye(n_features, dtype=DTYPE), (*stacked, n_features, n_features))
     bias = np.full((*stacked, *(1 for _ in stacked), n_features), generator_bias, DTYPE)
     return [*weights, kernel, bias, kernel, bias]
+
+
+def discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
+    """D(x) of all rows, shape (n,): every replica a share of them, a block at a time."""
+    return distribution.by_rows(functools.partial(_discriminate, discriminator), X)
+
+
+def _discriminate(discriminator: keras.Model, X: tf.Tensor) -> tf.Tensor:
+    n = X.shape[0]
+    if n <= SCORE_BLOCK:
+        return tf.reshape(discriminator(X), (-1,))
+    whole = n - n % SCORE_BLOCK
+    scores = tf.map_fn(
+        lambda block: tf.reshape(discriminator(block), (SCORE_BLOCK,)),
+        tf.reshape(X[:whole], (-1, SCORE_BLOCK, X.shape[1])),
+        parallel_iterations=1,
+    )
+    rest = tf.reshape(discriminator(X[whole:]), (-1,))
+    return tf.concat([tf.reshape(scores, (-1,)), rest], 0)
 
 
 def in_double_precision(model: keras.Model) -> keras.Model:
@@ -452,21 +434,11 @@ def in_double_precision(model: keras.Model) -> keras.Model:
 
 
 def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Make D(x) of rows, computed in float64.
+    """Make D(x) of rows (m, d), float32, computed in float64, by the weights of when it is called.
 
-    In float32 its last digit would depend on which rows are scored together. A discriminator
-    of which :func:`gaal_alocc.programs.form` does not know all, such as one with a layer of
-    one's own, computes as it is.
-
-    Parameters
-    ----------
-    discriminator : keras.Model
-        From :func:`build_discriminator`, or any other of one input and one output.
-
-    Returns
-    -------
-    callable
-        Takes rows (m, d), float32; returns D(x) by today's weights, (m,), float64.
+    In float32 its last digit would depend on which rows are scored together. A discriminator of
+    which :func:`gaal_alocc.programs.form` does not know all, such as one with a layer of one's own,
+    computes as it is.
     """
 
     def make() -> Program:
@@ -491,19 +463,7 @@ def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:
-    """Put D behind G: the ``combine_model`` of the published programs.
-
-    Parameters
-    ----------
-    generator : keras.Model
-        From :func:`build_generator` or :func:`build_sub_generators`.
-    discriminator : keras.Model
-        From :func:`build_discriminator`.
-
-    Returns
-    -------
-    GAN
-    """
+    """Put D behind G: the ``combine_model`` of the published programs."""
     z = keras.Input(batch_shape=generator.input_shape, name="z", dtype=DTYPE)
     fake = generator(z)
     if len(generator.input_shape) == 2:

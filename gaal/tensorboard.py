@@ -8,7 +8,6 @@ import tensorflow as tf
 
 import gaal_alocc.tensorboard
 from gaal import networks
-from gaal.training import SCORE_BLOCK
 
 
 class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
@@ -57,7 +56,9 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
     def look(self, X: np.ndarray, step: int) -> None:
         """Write the histogram of D(x)."""
         score = networks.scorer(self.discriminator)
-        blocks = [score(X[i : i + SCORE_BLOCK]) for i in range(0, len(X), SCORE_BLOCK)]
+        blocks = [
+            score(X[i : i + networks.SCORE_BLOCK]) for i in range(0, len(X), networks.SCORE_BLOCK)
+        ]
         tf.summary.histogram(
             "scores/d_x", np.concatenate(blocks), step, description="D(x) of the rows X"
         )

@@ -29,28 +29,13 @@ COPIES = 4  # of the data as float32 that a training makes at least
 
 
 def as_array(X, name: str = "X") -> np.ndarray:
-    """Make an array of an array-like; one that is there is not copied.
+    """Make an array of an array-like, of any shape and dtype; one that is there is not copied.
 
-    Parameters
-    ----------
-    X : array-like
-        An array of numpy, or of a library that makes one of its own (``__array__``): tensors of
-        TensorFlow, PyTorch and JAX, columns of pandas, Arrow and polars; a buffer; or a list or
-        tuple of such and of numbers.
-    name : str, default="X"
-        What an error calls it.
-
-    Returns
-    -------
-    ndarray
-        Of any shape and dtype; bfloat16 and the like become float32.
-
-    Raises
-    ------
-    TypeError
-        If it is something else, such as an iterator; the message says what makes an array of it.
-    ValueError
-        If a value is masked, or the items of a list have different sizes.
+    An array-like is an array of numpy, or of a library that makes one of its own (``__array__``):
+    tensors of TensorFlow, PyTorch and JAX, columns of pandas, Arrow and polars; a buffer; or a list
+    or tuple of such and of numbers. bfloat16 and the like become float32. An error calls it
+    ``name``: a TypeError for anything else, such as an iterator, says what makes an array of it; a
+    ValueError tells that a value is masked, or that the items of a list have different sizes.
     """
     if isinstance(X, np.ma.MaskedArray):
         masked = np.argwhere(np.ma.getmaskarray(X))
@@ -151,29 +136,13 @@ def in_batches(X) -> bool:
 
 
 def batches(X, ranks: Sequence[int], expected: str) -> Iterator[np.ndarray]:
-    """Look at a data set's form, and give its batches from the start.
+    """Look at a data set's form, and give its batches as arrays, from the start.
 
-    Parameters
-    ----------
-    X : tf.data.Dataset or keras.utils.PyDataset
-        Of arrays alone, without labels. A PyDataset, such as ``flow_from_directory`` of Keras's
-        ImageDataGenerator makes, is read by its length and index.
-    ranks : sequence of int
-        Dimensions that its elements may have.
-    expected : str
-        What such elements are, for the error.
-
-    Returns
-    -------
-    iterator of ndarray
-        One element after the other.
-
-    Raises
-    ------
-    ValueError
-        If the elements are something else, such as images with labels, or never end. What does
-        not tell its length is taken to be endless when it has given more than a training on this
-        machine could hold.
+    It is of arrays alone, without labels, of one of the ``ranks``; an error says what is
+    ``expected``. A PyDataset, such as ``flow_from_directory`` of Keras's ImageDataGenerator makes,
+    is read by its length and index. Raises a ValueError where the elements are something else, or
+    never end: what does not tell its length is taken to be endless when it has given more than a
+    training on this machine could hold.
     """
     import keras
     import tensorflow as tf

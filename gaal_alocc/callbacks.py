@@ -33,12 +33,8 @@ def as_list(
 ) -> list[keras.callbacks.Callback]:
     """Make a list of the argument ``callbacks``, which may be one, an iterator, or None.
 
-    Raises
-    ------
-    TypeError
-        If it holds something else.
-    ValueError
-        If it holds one of Keras's that cannot do here what it is for; the message says what can.
+    Raises a TypeError of anything else in it, and a ValueError of one of Keras's that cannot do
+    here what it is for; the message says what can.
     """
     if callbacks is None:
         return []
@@ -57,16 +53,9 @@ def as_list(
 def set_estimator(
     callbacks: Sequence[keras.callbacks.Callback], estimator: BaseEstimator, X: np.ndarray
 ) -> None:
-    """Tell callbacks whom they serve: those that have a ``set_estimator(estimator, X)``.
+    """Tell callbacks whom they serve, and on what: those with a ``set_estimator(estimator, X)``.
 
-    Parameters
-    ----------
-    callbacks : sequence of keras.callbacks.Callback
-        Those of a ``fit``.
-    estimator : BaseEstimator
-        The one being fitted; in a search a clone.
-    X : ndarray
-        Rows or images as its networks see them.
+    X are rows or images as the networks see them; in a search the estimator is a clone.
     """
     for callback in callbacks:
         if hasattr(callback, "set_estimator"):

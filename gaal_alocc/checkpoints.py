@@ -63,19 +63,9 @@ def writing(path: Path, aside: Path) -> Iterator[None]:
 def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file so that it appears whole or not at all, and outlives a failing machine.
 
-    Parameters
-    ----------
-    path : Path
-        Where the file belongs. What lies there stays until the new one is on the disk. It is
-        written beside it, under a name where a killed process may have left its half.
-    content : bytes-like
-        All of it.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, as on a full disk. The message names the file; nothing of it
-        is left.
+    It is written beside its place, under a name where a killed process may have left its half. What
+    lies there stays until the new one is on the disk. An OSError, as of a full disk, names the
+    file; nothing of it is left.
     """
     aside = path.parent / ASIDE
     with writing(path, aside):
@@ -88,14 +78,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 def describe_data(**arrays: np.ndarray | None) -> dict[str, str | None]:
     """Tell arrays from all others: their shapes, types and SHA-256, for an identity.
 
-    Parameters
-    ----------
-    **arrays : ndarray or None
-        Under the names by which a refusal is to speak of them.
-
-    Returns
-    -------
-    dict of str
+    A refusal speaks of them by the names that they are given under.
     """
     described = {}
     for name, array in arrays.items():
@@ -122,47 +105,18 @@ def _plain(value: Any) -> Any:
 
 
 class Checkpoints:
-    """The snapshots of one training run, in a folder of its own.
+    """The snapshots of one training run, in a folder of its own, which is made where it is missing.
 
-    Parameters
-    ----------
-    folder : path-like
-        Made where it is missing.
-    identity : dict
-        What the numbers of the run depend on, data and settings; values that JSON can hold.
-        Versions are added. A snapshot of another identity is not resumed.
-    seed : int
-        The run's, drawn for this call.
-    every : int or "auto", default="auto"
-        Epochs from one snapshot to the next. "auto" takes them as often as costs at most a
-        twentieth of the time, where the training pauses anyway. No number depends on it.
-    resume : bool, default=False
-        Go on from the newest whole snapshot; where there is none, begin.
+    ``identity`` is what the numbers of the run depend on, data and settings, in values that JSON
+    can hold; versions are added. For ``every`` and ``resume`` see :meth:`.Estimator.fit`. Where a
+    snapshot is resumed ``seed`` is that one's, so that a run whose seed was drawn at random goes on
+    as it began; ``epoch`` tells how many are done. ``notes`` are JSON values that the caller wants
+    back, kept with every snapshot.
 
-    Attributes
-    ----------
-    seed : int
-        That of the snapshot where one is resumed, so that a run whose seed was drawn at
-        random goes on as it began.
-    epoch : int
-        Epochs that are done: 0, or the snapshot's.
-    notes : dict
-        For JSON values that the caller wants back; kept with every snapshot.
-
-    Raises
-    ------
-    ValueError
-        If the snapshot is of another identity (the message names every difference), if no
-        snapshot is whole, or for a wrong ``every``.
-    FileExistsError
-        If the folder holds snapshots that are not to be resumed.
-    OSError
-        If the folder cannot be made, read or written to.
-
-    Warns
-    -----
-    UserWarning
-        If a snapshot is damaged, and the one before it is taken.
+    Raises a ValueError where the snapshot is of another identity (the message names every
+    difference), none is whole, or ``every`` is wrong; a FileExistsError where the folder holds
+    snapshots that are not to be resumed; an OSError where it cannot be made, read or written to.
+    Warns where a snapshot is damaged, and the one before it is taken.
     """
 
     def __init__(
@@ -247,28 +201,11 @@ class Checkpoints:
     ) -> tuple[list[pd.DataFrame], bool]:
         """Name what changes in training, and set it to the snapshot's state if one is resumed.
 
-        Parameters
-        ----------
-        variables : iterable of keras.Variable
-            Of networks and optimizers.
-        generators : sequence of numpy.random.Generator
-            That are drawn from from epoch to epoch.
-        n_epochs : int
-            Of the whole run.
-        **conditions : object
-            More of the identity, which only the training knows.
-
-        Returns
-        -------
-        history : list of DataFrame
-            What :meth:`save` was given, empty where nothing is resumed.
-        stopped : bool
-            Whether the run had been stopped before its last epoch.
-
-        Raises
-        ------
-        ValueError
-            If the conditions differ, or the snapshot lies beyond ``n_epochs``.
+        These are the variables of networks and optimizers, and the generators that are drawn from
+        from epoch to epoch; ``conditions`` are more of the identity, which only the training knows.
+        Returns what :meth:`save` was given, empty where nothing is resumed, and whether the run had
+        been stopped before its last epoch. Raises a ValueError where the conditions differ, or the
+        snapshot lies beyond ``n_epochs``.
         """
         self._variables, self._generators = list(variables), list(generators)
         self._conditions = conditions
@@ -303,19 +240,9 @@ class Checkpoints:
     def save(self, epoch: int, history: pd.DataFrame, stopped: bool = False) -> None:
         """Write a snapshot, and remove all but it and the one restored or written before.
 
-        Parameters
-        ----------
-        epoch : int
-            Epochs that are done.
-        history : DataFrame
-            Of numbers, a row an update.
-        stopped : bool, default=False
-            Whether training ends here though epochs are left.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written, as on a full disk; earlier snapshots are left as they are.
+        The history is of numbers, a row an update; ``stopped`` tells that training ends here though
+        epochs are left. Where it cannot be written, as on a full disk, earlier ones are left as
+        they are.
         """
         start = time.monotonic()
         values = {
@@ -355,20 +282,10 @@ def open_checkpoints(
     resume: bool = False,
     free: Collection[str] = (),
 ) -> Checkpoints | None:
-    """Make the arguments of an estimator's ``fit`` a :class:`Checkpoints`.
+    """Make the arguments of an estimator's ``fit`` a :class:`Checkpoints`; None without a folder.
 
-    Parameters
-    ----------
-    folder : path-like or None
-        None for none.
-    estimator : BaseEstimator
-        Its class and parameters enter the identity; a ``random_state`` that is no int does not.
-    data : dict of ndarray or None
-        What it is fitted on, by name; hashed only if there is a folder.
-    seed, every, resume
-        See :class:`Checkpoints`, also for what is raised.
-    free : collection of str
-        Parameters on which the training does not depend, besides verbose and epochs.
+    Its class, its parameters and the data, by name, enter the identity; but no ``random_state``
+    that is no int, verbose, epochs, or what else of the parameters the training is ``free`` of.
     """
     if folder is None:
         for name, value, default in (

@@ -183,25 +183,10 @@ def from_command_line(
 ) -> str | None:
     """Carry out the options ``--strategy`` and ``--devices``, before TensorFlow starts.
 
-    Parameters
-    ----------
-    strategy : {"mirrored", "multiworker"} or None
-        None is "mirrored" where devices are asked for.
-    devices : int or None
-        See :func:`use_devices`.
-    tensorboard : str or None
-        The option ``--tensorboard``. Every worker would write its folder, of which each needs
-        one of its own; of a command only the first worker writes files.
-
-    Returns
-    -------
-    str or None
-        A detector's parameter ``strategy``.
-
-    Raises
-    ------
-    ValueError
-        If there are no such devices, or they cannot be used so.
+    Returns a detector's parameter ``strategy``: devices that are asked for without one make it
+    "mirrored". Raises a ValueError where there are no such devices, or they cannot be used so; or
+    with ``--tensorboard`` where several workers would each write its folder. Of a command's other
+    files only the first worker writes any.
     """
     if strategy == "multiworker" and tensorboard is not None:
         raise ValueError(
@@ -222,13 +207,7 @@ def from_command_line(
 
 @contextlib.contextmanager
 def scope(strategy: tf.distribute.Strategy | str | None) -> Iterator[None]:
-    """Make models, and train them, with the strategy of a detector's parameter.
-
-    Parameters
-    ----------
-    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None
-        See :func:`resolve`.
-    """
+    """Make models, and train them, with a detector's ``strategy``, see :func:`resolve`."""
     preconditions.check()
     strategy = resolve(strategy)
     if strategy is tf.distribute.get_strategy():
@@ -239,13 +218,7 @@ def scope(strategy: tf.distribute.Strategy | str | None) -> Iterator[None]:
 
 
 def is_chief(strategy: tf.distribute.Strategy | str | None = None) -> bool:
-    """Whether this process is the one that writes files and shows progress.
-
-    Parameters
-    ----------
-    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None, default=None
-        See :func:`resolve`.
-    """
+    """Whether this process is the one that writes files and shows progress, see :func:`resolve`."""
     resolver = resolve(strategy).cluster_resolver
     if resolver is None or not resolver.cluster_spec():
         return True
@@ -269,24 +242,10 @@ def check_snapshots(checkpoint_dir: str | os.PathLike | None) -> None:
 
 
 def agree(seed: int, X: np.ndarray) -> int:
-    """Have the workers of the current strategy train with one seed and on the same data.
+    """Have the workers of the current strategy train with the first one's seed, on the same data.
 
-    Parameters
-    ----------
-    seed : int
-        In [0, 2^31).
-    X : ndarray
-        The training data.
-
-    Returns
-    -------
-    int
-        The first worker's seed; without workers the one given.
-
-    Raises
-    ------
-    ValueError
-        On every worker, if they hold different data.
+    Without workers it is the seed that is given. A ValueError is raised on every worker where they
+    hold different data.
     """
     if not has_workers():
         return seed
@@ -300,22 +259,9 @@ def agree(seed: int, X: np.ndarray) -> int:
 
 
 def shares(rows: int, replicas: int) -> list[int]:
-    """Divide rows over replicas, as evenly as it goes.
+    """Divide rows over replicas, as evenly as it goes; the first may get one more than the last.
 
-    Parameters
-    ----------
-    rows, replicas : int
-        At least as many rows as replicas.
-
-    Returns
-    -------
-    list of int
-        Each replica's rows; the first ones may have one more than the last.
-
-    Raises
-    ------
-    ValueError
-        If a replica would get none.
+    Raises a ValueError where a replica would get none.
     """
     if rows < replicas:
         raise ValueError(
@@ -334,15 +280,7 @@ def per_replica(values: Sequence) -> tf.distribute.DistributedValues:
 
 
 def divide(x: tf.Tensor, axis: int = 0) -> tf.distribute.DistributedValues:
-    """Give every replica of the current strategy its share of the rows of x.
-
-    Parameters
-    ----------
-    x : Tensor
-        The whole batch.
-    axis : int, default=0
-        Along which it is a batch.
-    """
+    """Give every replica of the current strategy its share of a batch's rows, along an axis."""
     sizes = shares(x.shape[axis], tf.distribute.get_strategy().num_replicas_in_sync)
     return per_replica(tf.split(x, sizes, axis))
 
@@ -362,19 +300,8 @@ def weights(rows: int) -> tf.distribute.DistributedValues | None:
 def run_step(model: keras.Model, step: Callable, x, y) -> dict:
     """Run a model's ``train_step`` or ``test_step`` on a batch, divided where there is a strategy.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Which may have a ``batch_axis`` along which x and y are batches, 0 by default.
-    step : callable
-        Takes Keras's (x, y) or (x, y, sample_weight), returns its logs.
-    x, y : Tensor or list of Tensor
-        The whole batch, and its targets.
-
-    Returns
-    -------
-    dict of str to Tensor
-        The logs of the whole batch.
+    x and y are the whole batch, tensors or lists of them, along the model's ``batch_axis``, 0 by
+    default. ``step`` takes Keras's (x, y) or (x, y, sample_weight). The logs are the whole batch's.
     """
     if not tf.distribute.in_cross_replica_context():
         return step((x, y))
@@ -392,14 +319,10 @@ def run_step(model: keras.Model, step: Callable, x, y) -> dict:
 
 
 def divide_batches(model: keras.Model) -> None:
-    """Have ``train_on_batch`` and ``test_on_batch`` divide the batches they are handed.
+    """Have ``train_on_batch`` and ``test_on_batch`` divide batches as :func:`run_step`.
 
-    Without a strategy the model is left as it is.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled in the scope of the strategy that is to train it; see :func:`run_step`.
+    The model is compiled in the scope of the strategy that is to train it. Without one it is left
+    as it is.
     """
     if not tf.distribute.has_strategy():
         return
@@ -421,19 +344,8 @@ def divide_batches(model: keras.Model) -> None:
 def by_rows(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
     """Apply a function of rows, each for itself, in a graph divided where there is a strategy.
 
-    Outside a graph every machine does all rows itself: it costs less than to start replicas.
-
-    Parameters
-    ----------
-    function : callable
-        Takes some rows, returns as many.
-    x : Tensor
-        All rows.
-
-    Returns
-    -------
-    Tensor
-        The function's rows, all of them on every machine.
+    All rows come back on every machine. Outside a graph every machine does all of them itself: it
+    costs less than to start replicas.
     """
     if tf.executing_eagerly() or not tf.distribute.in_cross_replica_context():
         return function(x)
@@ -447,19 +359,7 @@ def by_rows(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tens
 def moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Mean and variance over some axes, of the whole batch also where this is a share of it.
 
-    Parameters
-    ----------
-    x : Tensor
-        Floats.
-    axes : sequence of int
-        Those to average over, the batch's among them.
-
-    Returns
-    -------
-    mean, variance : Tensor
-        Of the shape of the other axes.
-    count : scalar Tensor
-        How many numbers each is of.
+    The batch's axis is among them. The third, a scalar, tells how many numbers each is of.
     """
     count = keras.ops.cast(keras.ops.size(x) // math.prod(_others(x, axes)), x.dtype)
     replica = tf.distribute.get_replica_context()
@@ -479,14 +379,7 @@ def _others(x: tf.Tensor, axes: Sequence[int]) -> list[int]:
 class ClipsTheSum:
     """Mixin before a Keras optimizer: clip the gradient of the whole batch, element by element.
 
-    Keras clips each replica's share of it before they are added up.
-
-    Parameters
-    ----------
-    *args, **kwargs
-        As of the optimizer.
-    clipvalue : float or None
-        Every element of the sum is clipped to [-clipvalue, clipvalue].
+    To [-clipvalue, clipvalue]. Keras clips each replica's share of it before they are added up.
     """
 
     def __init__(self, *args, clipvalue: float | None, **kwargs) -> None:

@@ -15,14 +15,10 @@ _PACKAGES = ("gaal_alocc", "gaal", "alocc")  # other libraries describe other th
 def complete(kind: type) -> None:
     """Complete the numpydoc docstrings of a class, and of the methods that it writes anew.
 
-    From those of its bases come the entries that they leave out: of parameters that the
-    signature has, of attributes, and of errors and warnings; where both speak of an error,
-    their own text goes before. What is returned they take as a whole, or not at all.
-
-    Parameters
-    ----------
-    kind : type
-        Changed in place. What has no docstring stays without.
+    From those of its bases come the entries that they leave out: of parameters that the signature
+    has, of attributes, and of errors and warnings; where both speak of an error, their own text
+    goes before. What is returned they take as a whole, or not at all. What has no docstring stays
+    without.
     """
     bases = [base for base in kind.__mro__[1:] if base.__module__.partition(".")[0] in _PACKAGES]
     _complete(kind, bases)

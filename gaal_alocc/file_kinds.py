@@ -64,19 +64,11 @@ UTF16 = "iconv -f UTF-16 -t UTF-8 turns into UTF-8"
 
 
 def looks_like(path: Path) -> tuple[str, str] | None:
-    """Tell what a file is that holds no plain table of text.
+    """Tell what a file is that holds no plain table of text; nothing in it is run or unpickled.
 
-    Parameters
-    ----------
-    path : Path
-        A file. Nothing in it is run or unpickled.
-
-    Returns
-    -------
-    tuple of (str, str), or None
-        What it looks like, with its article, and what deals with it, to be put after "which";
-        empty where nothing makes a table of it. None for text in UTF-8 of no kind known here,
-        and for an empty file.
+    What it looks like, with its article, and what deals with it, to be put after "which"; empty
+    where nothing makes a table of it. None for text in UTF-8 of no kind known here, and for an
+    empty file.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)

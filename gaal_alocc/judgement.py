@@ -6,23 +6,9 @@ import numpy as np
 
 
 def refuse_nan(scores: np.ndarray) -> np.ndarray:
-    """Return scores that tell something of every sample.
+    """Return scores, shape (n,), that tell something of every sample; raise a ValueError of a NaN.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-        Of any sign and meaning.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If one is NaN, which is neither an inlier's nor an outlier's: its networks have been
-        trained to no numbers.
+    It is neither an inlier's nor an outlier's: its networks have been trained to no numbers.
     """
     bad = np.flatnonzero(np.isnan(scores))
     if len(bad):

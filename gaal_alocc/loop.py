@@ -34,42 +34,14 @@ class Loop:
         history = loop.history()
 
     A call takes about as long as ``CALL_SECONDS``, by the time that the one before it took for an
-    update; the first of a kind is of one update. No number depends on that. Several workers,
-    whose calls must be alike, take all that they may.
+    update; the first of a ``kind``, of runs whose updates take as long, is of one update. No number
+    depends on that. Several workers, whose calls must be alike, take all that they may.
 
-    Parameters
-    ----------
-    n_epochs : int
-        Of the whole run.
-    n_batches : int or sequence of int
-        Updates of an epoch; a sequence gives every epoch its own, and none run together.
-    columns : sequence of str
-        Names of an update's losses.
-    loss : str
-        That of them by which the callbacks' model trains.
-    together : int, default=1
-        Epochs that may run in one call. With callbacks it is one.
-    batches : int, optional
-        Updates from one of the callbacks' batches to the next, at most an epoch, and at most so
-        many a call. By default an epoch.
-    model : keras.Model, optional
-        Given to the callbacks; None where there are none.
-    callbacks : sequence of keras.callbacks.Callback
-        Called as Keras does.
-    checkpoints : Checkpoints, optional
-        Where to go on from, and to write snapshots to.
-    kind : hashable, optional
-        Alike for runs whose updates take as long. By default it is of none.
-    show : callable, optional
-        Given how many updates are done, the means of the epoch's losses so far, and whether these
-        are the last, to show them.
-
-    Attributes
-    ----------
-    epoch : int
-        Epochs that are done.
-    done : int
-        Updates that are.
+    A sequence ``n_batches`` gives every epoch its own number. ``columns`` name an update's losses,
+    and ``loss`` that of them by which the callbacks' model trains. A call may run so many epochs
+    ``together``, with callbacks one, or so many ``batches`` of one; at these the callbacks' batches
+    end. ``show`` is given how many updates are done, the means of the epoch's losses so far, and
+    whether these are the last. ``epoch`` and ``done`` count the epochs and the updates that are.
     """
 
     def __init__(

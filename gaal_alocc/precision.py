@@ -15,13 +15,10 @@ _outside = ""  # Keras's default when the first of them began
 
 @contextlib.contextmanager
 def computing_in(dtype: str) -> Iterator[None]:
-    """Have Keras make and run layers, losses and metrics in one float type, and put back its own.
+    """Have Keras make and run layers, losses and metrics in a float type, and put back its own.
 
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-        In the place of ``keras.config.floatx()``, which all threads share, and of the dtype
-        policy, which is each thread's own.
+    "float32" or "float64" stands in the place of ``keras.config.floatx()``, which all threads
+    share, and of the dtype policy, which is each thread's own.
     """
     global _inside, _outside
     policy = keras.config.dtype_policy()

@@ -55,13 +55,9 @@ def check_backend() -> None:
 def check() -> None:
     """Raise unless this process can train and score.
 
-    Raises
-    ------
-    ImportError
-        If Keras's backend is another than TensorFlow.
-    RuntimeError
-        If TensorFlow is in graph mode, or the process was forked after TensorFlow had started:
-        a fork has none of its threads, for which it would wait for ever.
+    An ImportError where Keras's backend is another than TensorFlow; a RuntimeError where TensorFlow
+    is in graph mode, or the process was forked after TensorFlow had started: a fork has none of its
+    threads, for which it would wait for ever.
     """
     check_backend()
     import tensorflow as tf

@@ -34,19 +34,9 @@ _lock = threading.RLock()
 class Program:
     """A traced function, to be run on the variables of whoever calls it.
 
-    Parameters
-    ----------
-    function : tf.function
-        With an input signature.
-    variables : sequence of keras.Variable or tf.Variable
-        What it reads and writes. Under a strategy it stays with them.
-
-    Attributes
-    ----------
-    forms : list of (TensorShape, DType)
-        Of the variables.
-    whole : bool
-        Whether it reads and writes no others: what does cannot be shared.
+    The function has an input signature, and reads and writes the variables. ``forms`` are these's
+    shapes and types. ``whole`` tells whether it uses no others: what does cannot be shared. Under a
+    strategy it stays with its own.
     """
 
     def __init__(self, function: Any, variables: Sequence) -> None:
@@ -64,15 +54,7 @@ class Program:
             )
 
     def __call__(self, variables: Sequence, *arguments: Any) -> Any:
-        """Run on variables of the same number, order, shapes and types.
-
-        Parameters
-        ----------
-        variables : sequence of keras.Variable or tf.Variable
-            Read and written.
-        *arguments : array-like
-            Those of the function.
-        """
+        """Run with arguments, on variables of the same number, order, shapes and types."""
         inputs = [tf.convert_to_tensor(a, dtype) for a, dtype in zip(arguments, self._dtypes)]
         if not self.whole:  # its own ones: nobody else runs it
             return self._graph(*inputs)
@@ -84,20 +66,9 @@ class Program:
 def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = False) -> Program:
     """Give the program that runs alike share, made for the first of them.
 
-    Parameters
-    ----------
-    key : hashable
-        All that its graph depends on but for Keras's and TensorFlow's settings. None for a
-        program that is not to be shared.
-    make : callable
-        Makes it, where it is not there.
-    any_settings : bool, default=False
-        Whether it is the same whatever these are.
-
-    Returns
-    -------
-    Program
-        Under a strategy one of its own.
+    The key is all that its graph depends on but for Keras's and TensorFlow's settings, or, by
+    ``any_settings``, whatever these are; None for a program that is not to be shared. Under a
+    strategy it is one of its own.
     """
     if key is None or tf.distribute.has_strategy():
         return make()
@@ -112,19 +83,9 @@ def shared(key: Hashable, make: Callable[[], Program], *, any_settings: bool = F
 
 
 def call(model: keras.Model, x: Any) -> tf.Tensor:
-    """Apply a model as at test time, by a program that all of its :func:`form` share.
+    """Apply a model as at test time to a batch of any length, by its weights of now.
 
-    Parameters
-    ----------
-    model : keras.Model
-        With one input and one output.
-    x : array-like
-        A batch, of any length.
-
-    Returns
-    -------
-    Tensor
-        ``model(x, training=False)``, by its weights of now.
+    The model has one input and one output. All of its :func:`form` share the program.
     """
     known = form(model)
     distributed = any(isinstance(v.value, tf.distribute.DistributedValues) for v in model.weights)
@@ -139,16 +100,8 @@ def call(model: keras.Model, x: Any) -> tf.Tensor:
 class SharedSteps:
     """Have models' ``train_on_batch`` and ``test_on_batch`` run shared programs, in a ``with``.
 
-    Keras traces a function of its own for every model.
-
-    Parameters
-    ----------
-    key : hashable
-        As of :func:`shared`; None leaves it to Keras.
-    models : sequence of keras.Model
-        Compiled.
-    variables : sequence of keras.Variable or tf.Variable
-        All that any of them reads and writes.
+    Keras traces a function of its own for every model. The key is as of :func:`shared`, None leaves
+    it to Keras; the models are compiled, the variables all that any of them reads and writes.
     """
 
     def __init__(self, key: Hashable, models: Sequence[keras.Model], variables: Sequence) -> None:
@@ -221,15 +174,10 @@ def _settings() -> tuple:
 
 
 class Unaltered:
-    """Whether modules and classes hold what they held when this was made.
+    """Whether modules and classes, and what these modules define, hold what they held at first.
 
     What a test or a notebook has put in a function's, a class's or a number's place may depend on
     anything: no program is shared as long as it stands there.
-
-    Parameters
-    ----------
-    *spaces : module or class
-        Modules with the classes that they define.
     """
 
     def __init__(self, *spaces: ModuleType | type) -> None:
@@ -259,20 +207,12 @@ class Unaltered:
 
 
 def form(*models: keras.Model) -> Hashable | None:
-    """Describe models, as they are now, by all that a graph of them depends on.
+    """Describe built models, as they are now, by all that a graph of them depends on.
 
-    Parameters
-    ----------
-    *models : keras.Model
-        Built.
-
-    Returns
-    -------
-    hashable or None
-        The same for models that are alike but for the numbers in their weights. None where it
-        cannot be known: where a layer is not of a class of Keras's or of these packages, holds a
-        function or an object that is not (an activation, a constraint), or has changed what it
-        is made of since (LoRA, quantization).
+    It is the same for models that are alike but for the numbers in their weights, and None where it
+    cannot be known: where a layer is not of a class of Keras's or of these packages, holds a
+    function or an object that is not (an activation, a constraint), or has changed what it is made
+    of since (LoRA, quantization).
     """
     forms = []
     for model in models:

@@ -21,15 +21,9 @@ def tell(line: str) -> None:
 class Progbar(keras.utils.Progbar):
     """Keras's progress bar, which minds where it is shown, and fails of nothing.
 
-    On a terminal it stays within one line until its end, as what is wrapped cannot be
-    overwritten. In a file or a pipe it is the line of its end alone, without control characters.
-    Where stdout is missing, closed or will not be written to it falls silent: what it
-    accompanies goes on.
-
-    Parameters
-    ----------
-    target, verbose, **kwargs
-        As of ``keras.utils.Progbar``.
+    On a terminal it stays within one line until its end, as what is wrapped cannot be overwritten.
+    In a file or a pipe it is the line of its end alone, without control characters. Where stdout is
+    missing, closed or will not be written to it falls silent: what it accompanies goes on.
     """
 
     def __init__(self, target: int | None, *, verbose: int = 1, **kwargs) -> None:

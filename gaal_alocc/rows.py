@@ -43,27 +43,13 @@ class Rows:
 def open_rows(X) -> Rows:
     """Look at what X is, and at none of its values.
 
-    Parameters
-    ----------
-    X : array-like, DataFrame, records, path, list of paths, data set, or Rows
-        A path is that of a Parquet file; the rows of several files follow one another. The
-        elements of a tf.data.Dataset are rows, or batches of them, those of a PyDataset batches.
+    An array-like, DataFrame or records; the path of a Parquet file, or a list of paths, whose rows
+    follow one another; a tf.data.Dataset of rows or batches of them, or a PyDataset of batches.
 
-    Returns
-    -------
-    Rows
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError
-        If a path is no file.
-    ImportError
-        If X is a path and pyarrow is not installed.
-    TypeError
-        If X is something else, see :func:`gaal_alocc.arrays.as_array`.
-    ValueError
-        If a file is no Parquet file, holds columns that are no numbers, or has other columns
-        than the first; if a data set never ends or its elements are no rows.
+    Raises a FileNotFoundError or IsADirectoryError where a path is no file, an ImportError where
+    pyarrow is not installed, a ValueError where a file is no Parquet file, holds columns that are
+    no numbers, or others than the first, or where a data set never ends or its elements are no
+    rows; and a TypeError as :func:`gaal_alocc.arrays.as_array`.
     """
     if isinstance(X, Rows):
         return X
@@ -96,20 +82,10 @@ def _sliced(n: int, X: Any, array: np.ndarray | None = None) -> Rows:
 
 
 def open_parquet(paths: Sequence[str | os.PathLike], *, leave_out: Sequence[str] = ()) -> Rows:
-    """Open Parquet files as one table; see :func:`open_rows`.
+    """Open Parquet files, one at least, as one table of float64, missing values NaN; in DataFrames.
 
-    Parameters
-    ----------
-    paths : sequence of path
-        At least one.
-    leave_out : sequence of str, default=()
-        Columns that are no features, in any of the files or in none. The index that pandas
-        stores with a DataFrame is left out too, as ``pandas.read_parquet`` does.
-
-    Returns
-    -------
-    Rows
-        Its blocks are DataFrames of float64, missing values NaN.
+    ``leave_out`` are columns that are no features, in any of the files or in none. The index that
+    pandas stores with a DataFrame is left out too, as ``pandas.read_parquet`` does.
     """
     try:
         import pyarrow as pa
@@ -214,35 +190,13 @@ def checked_blocks(
     min_samples: int = 1,
     transform: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Iterator[np.ndarray]:
-    """Give blocks as scikit-learn's ``validate_data`` would give the whole.
+    """Give blocks of at most ``size`` rows as scikit-learn's ``validate_data`` gives the whole.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Whose number and names of features are compared, or set.
-    rows : Rows
-        The table.
-    size : int
-        Rows of a block; the last one may have fewer.
-    dtype : dtype or list of dtype
-        To convert to, see ``sklearn.utils.check_array``.
-    reset : bool
-        Whether to set the estimator's features, as in ``fit``.
-    min_samples : int, default=1
-        Fewest rows in all, at most ``size``.
-    transform : callable, optional
-        What to make of every block of float64 before it is converted.
-
-    Yields
-    ------
-    ndarray of shape (rows, n_features)
-        No copy where the block has such a type already.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As ``validate_data``; what is no finite number is told with its row and column, which
-        is named where columns have names.
+    The estimator's number and names of features are compared, or set by ``reset``. ``dtype`` is as
+    of ``sklearn.utils.check_array``, ``min_samples`` the fewest rows in all, at most ``size``;
+    ``transform`` is applied to every block in float64. No copy is made of a block of the dtype.
+    Raises as ``validate_data``, but tells what is no finite number with its row and its column, by
+    name where columns have names.
     """
     options = {"dtype": dtype if transform is None else np.float64, "ensure_all_finite": False}
     start = 0
@@ -344,19 +298,11 @@ def read(
     min_samples: int,
     transform: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Read and check a whole table, as ``fit`` needs it.
+    """Read and check a whole table as float32, for ``fit``; see :func:`checked_blocks`.
 
-    Parameters
-    ----------
-    estimator, rows, size, min_samples, transform
-        See :func:`checked_blocks`; the estimator's features are set.
-
-    Returns
-    -------
-    ndarray of shape (n, n_features), float32
-        Where the table is an array of float32, or a memory map of one, it is that itself.
-        Anything else is converted block by block; only what does not tell its number of rows
-        is held twice for a moment.
+    Where the table is an array of float32, or a memory map of one, it is that itself. Anything else
+    is converted block by block; only what does not tell its number of rows is held twice for a
+    moment.
     """
     blocks = checked_blocks(
         estimator,

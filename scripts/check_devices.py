@@ -78,11 +78,11 @@ def places() -> list[Place]:
 @contextlib.contextmanager
 def with_xla(wanted: bool) -> Iterator[None]:
     """Have GAAL's graphs compiled by XLA, or not, however short they are."""
-    from gaal import detectors, training
+    from gaal import detectors, doors
 
     limits = {"XLA_UPDATES": 0, "XLA_NUMBERS": math.inf} if wanted else {"XLA_UPDATES": math.inf}
     with (
-        mock.patch.multiple(training, **limits),
+        mock.patch.multiple(doors, **limits),
         mock.patch.object(detectors, "_AS_WRITTEN", True),  # programs know whether XLA made them
     ):
         yield

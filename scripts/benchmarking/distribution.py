@@ -19,6 +19,7 @@ from common import processes
 
 import alocc.networks
 import alocc.training
+import gaal.doors
 import gaal.networks
 import gaal.training
 from benchmarking.timing import medians
@@ -78,7 +79,7 @@ def gaal_door(k: int | None, n: int, n_features: int, n_updates: int):
     gan = gaal.networks.combine(generator, gaal.networks.build_discriminator(n_features, n, seed=0))
     gaal.networks.compile_models(gan, 0.01, 0.0001, 1e-6, 0.9)
     algorithm = gaal.training.SO_GAAL if k is None else gaal.training.MO_GAAL
-    door = gaal.training.fused(gan, algorithm, X, batch_size, score_epochs=False)
+    door = gaal.doors.fused(gan, algorithm, X, batch_size, score_epochs=False)
     order = np.arange(batch_size, dtype=np.int32)[None, None].repeat(n_updates, axis=1)
     noise = rng.random((1, n_updates, algorithm.draws, batch_size, n_features), np.float32)
     messages = [sizes(gan.discriminator.weights), [1], sizes(generator.weights), [1]]

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.preprocessing import StandardScaler
 
-from gaal import MOGAAL, SOGAAL, training
+from gaal import MOGAAL, SOGAAL, networks, training
 
 SO, MO = "so-gaal", "mo-gaal"
 DETECTORS = {SO: SOGAAL, MO: MOGAAL}
@@ -127,7 +127,7 @@ def own_share_update(gan, train, test, X, real, noise, active):
     z = tf.gather(noise[0], rows)
     made = tf.reshape(gan.generator(z), (-1, n_features))
     discriminator_loss = training.train_discriminator(gan, train, real, tf.gather(made, used))
-    scores = training.discriminate(gan.discriminator, X)
+    scores = networks.discriminate(gan.discriminator, X)
     targets = keras.ops.quantile(scores, np.arange(k, dtype=np.float32) / k)
 
     def losses():

@@ -99,7 +99,7 @@ def snapshots(X: np.ndarray, kind: str, seed: int, longest: int) -> list[list[np
 
     A kind is that of the generators, and after a dash how the noise lies, or that none learns.
     """
-    from gaal import MOGAAL, SOGAAL, training
+    from gaal import MOGAAL, SOGAAL, doors
     from gaal.ensemble import Member
 
     k = KINDS[kind.partition("-")[0]]
@@ -107,7 +107,7 @@ def snapshots(X: np.ndarray, kind: str, seed: int, longest: int) -> list[list[np
     if kind.endswith("-still"):
         published.set_params(lr_g=1e-12)
     member = Member(published, X.astype(np.float32))
-    member.open(training.Execution(1, STEP, jit_compile=False), share=True)
+    member.open(doors.Execution(1, STEP, jit_compile=False), share=True)
     kept, done = [], 0
     for end in updates(longest):
         member.advance(done, end)

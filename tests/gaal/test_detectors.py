@@ -112,11 +112,11 @@ def test_a_generator_as_random_state_moves_on():
 @settings(max_examples=20, deadline=None)
 def test_score_order_does_not_depend_on_how_many_rows_come_at_once(rows, block):
     whole = FITTED.score_samples(X)
-    kept, training.SCORE_BLOCK = training.SCORE_BLOCK, block
+    kept, networks.SCORE_BLOCK = networks.SCORE_BLOCK, block
     try:
         part = FITTED.score_samples(X[:rows])
     finally:
-        training.SCORE_BLOCK = kept
+        networks.SCORE_BLOCK = kept
     np.testing.assert_allclose(part, whole[:rows], rtol=1e-13)
     np.testing.assert_array_equal(np.argsort(part), np.argsort(whole[:rows]))
 

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gaal import MOGAAL, SOGAAL, GAALEnsemble, cli, ensemble, training
+from gaal import MOGAAL, SOGAAL, GAALEnsemble, cli, doors, ensemble
 
 X = np.random.default_rng(0).random((80, 3)).astype(np.float32)
 Y = (np.arange(80) < 8).astype(int)
@@ -62,7 +62,7 @@ def test_a_member_trains_as_the_published_detector_of_its_seed(detector, steps):
 
 @pytest.mark.slow
 def test_a_member_compiled_by_xla_trains_as_the_published_detector_does(monkeypatch):
-    monkeypatch.setattr(training, "XLA_UPDATES", 1)
+    monkeypatch.setattr(doors, "XLA_UPDATES", 1)
     detector = clone(ONE).set_params(n_estimators=1).fit(X)
     published = SOGAAL(whether_stop=False, epochs=3, batch_size=20, scale="minmax")
     published.set_params(random_state=int(detector.seeds_[0])).fit(X)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from gaal import MOGAAL, SOGAAL, training
+from gaal import MOGAAL, SOGAAL, networks
 
 X = np.random.default_rng(0).random((120, 3)).astype(np.float32)
 Y = (np.arange(120) < 8).astype(int)
@@ -95,11 +95,11 @@ def test_fit_learns_the_same_from_every_kind_of_table(kind, fitted, tmp_path):
 @pytest.mark.filterwarnings("ignore:X has feature names")
 def test_scores_do_not_depend_on_the_kind_of_table_nor_on_the_block(kind, block, tmp_path):
     expected = FITTED.score_samples(X)
-    kept, training.SCORE_BLOCK = training.SCORE_BLOCK, block
+    kept, networks.SCORE_BLOCK = networks.SCORE_BLOCK, block
     try:
         scores = FITTED.score_samples(KINDS[kind](tmp_path))
     finally:
-        training.SCORE_BLOCK = kept
+        networks.SCORE_BLOCK = kept
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, rtol=1e-13)
 
@@ -140,7 +140,7 @@ def test_wrong_tables_are_refused_and_leave_the_detector_as_it_was(tmp_path, mon
         detector.fit(tmp_path / "none.parquet")
     wrong = X.copy()
     wrong[100, 2] = np.nan
-    monkeypatch.setattr(training, "SCORE_BLOCK", 40)
+    monkeypatch.setattr(networks, "SCORE_BLOCK", 40)
     for method in (detector.fit, detector.score_samples):
         with pytest.raises(ValueError, match="X holds NaN in row 100, column 2"):
             method(tf.data.Dataset.from_tensor_slices(wrong))
@@ -157,7 +157,7 @@ def test_a_bar_shows_how_many_rows_are_scored(unknown, monkeypatch, capsys):
     capsys.readouterr()
     detector.score_samples(X)
     assert capsys.readouterr().out == ""  # one block needs none
-    monkeypatch.setattr(training, "SCORE_BLOCK", 25)
+    monkeypatch.setattr(networks, "SCORE_BLOCK", 25)
     rows = tf.data.Dataset.from_tensor_slices(X)
     detector.score_samples(rows.batch(10) if unknown else rows)
     assert "120/120" in capsys.readouterr().out
@@ -178,13 +178,13 @@ def test_a_sample_of_all_rows_is_no_sample():
 
 def test_the_quantiles_are_those_of_the_sample(monkeypatch):
     sizes = []
-    real = training.discriminate
+    real = networks.discriminate
 
     def discriminate(discriminator, rows):
         sizes.append(rows.shape[0])
         return real(discriminator, rows)
 
-    monkeypatch.setattr(training, "discriminate", discriminate)
+    monkeypatch.setattr(networks, "discriminate", discriminate)
     sampled = clone(MO).set_params(quantile_sample_size=10).fit(X, Y)
     assert set(sizes) == {10, 120}  # the AUC is still of all rows
     whole = clone(MO).fit(X, Y)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaal import networks, replay, training
+from gaal import doors, networks, replay, training
 
 ROOT = Path(__file__).parents[2]
 TRACES = sorted((ROOT / "tests" / "traces").glob("*gaal*.npz"))
@@ -40,7 +40,7 @@ def test_all_four_recorded_runs_are_there():
     ids=lambda path: path.stem,
 )
 def test_recorded_run_replays_under_xla(path, monkeypatch):
-    monkeypatch.setattr(training, "XLA_UPDATES", 1)
+    monkeypatch.setattr(doors, "XLA_UPDATES", 1)
     assert outside(replay.replay(path)) == []
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from gaal import MOGAAL, SOGAAL, cli, training
+from gaal import MOGAAL, SOGAAL, cli, doors
 
 X = np.random.default_rng(0).random((60, 3), dtype=np.float32)
 Y = (np.arange(60) < 6).astype(int)
@@ -77,7 +77,7 @@ def test_a_resumed_run_equals_one_without_checkpoints(detector, steps, every, tm
 def test_a_resumed_run_compiled_by_xla_equals_one_without_checkpoints(
     detector, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(training, "XLA_UPDATES", 1)
+    monkeypatch.setattr(doors, "XLA_UPDATES", 1)
     whole = clone(detector).fit(X, Y)
     resumed = interrupted(detector, tmp_path, checkpoint_every=2)
     resumed.fit(X, Y, checkpoint_dir=tmp_path, checkpoint_every=3, resume=True)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from gaal import MOGAAL, SOGAAL, networks, training
+from gaal import MOGAAL, SOGAAL, doors, networks, training
 
 
 def data(n=60, d=3, seed=0):
@@ -66,8 +66,8 @@ def test_both_doors_and_any_length_of_execution_give_the_same_run(index, shuffle
 def test_xla_gives_the_same_run_as_the_plain_graph(index, monkeypatch):
     X, y = data()
     plain = detectors(steps_per_execution="auto", epochs=7)[index].fit(X, y)
-    monkeypatch.setattr(training, "XLA_UPDATES", 1)
-    monkeypatch.setattr(training, "NOISE_BYTES", 12 * 4 * 20 * (2 * 3 + 1))
+    monkeypatch.setattr(doors, "XLA_UPDATES", 1)
+    monkeypatch.setattr(doors, "NOISE_BYTES", 12 * 4 * 20 * (2 * 3 + 1))
     compiled = detectors(steps_per_execution="auto", epochs=7)[index].fit(X, y)
     pd.testing.assert_frame_equal(plain.history_, compiled.history_, rtol=1e-4, atol=1e-5)
 
@@ -98,7 +98,7 @@ def check_numerics():
 def test_a_sound_run_makes_no_number_that_is_not_finite(
     steps, index, xla_updates, check_numerics, monkeypatch
 ):
-    monkeypatch.setattr(training, "XLA_UPDATES", xla_updates)  # XLA knows no check
+    monkeypatch.setattr(doors, "XLA_UPDATES", xla_updates)  # XLA knows no check
     X, y = data()
     detector = detectors(steps_per_execution=steps, epochs=4)[index].fit(X, y)
     assert np.isfinite(detector.score_samples(X)).all()
@@ -122,8 +122,8 @@ def test_a_score_that_is_not_a_number_has_no_quantiles():
 def test_xla_scores_more_rows_than_one_block(monkeypatch):
     X, y = data()
     plain = SOGAAL(stop_epochs=1, random_state=0, batch_size=20).fit(X, y)
-    monkeypatch.setattr(training, "XLA_UPDATES", 1)
-    monkeypatch.setattr(training, "SCORE_BLOCK", 16)
+    monkeypatch.setattr(doors, "XLA_UPDATES", 1)
+    monkeypatch.setattr(networks, "SCORE_BLOCK", 16)
     compiled = SOGAAL(stop_epochs=1, random_state=0, batch_size=20).fit(X, y)
     pd.testing.assert_frame_equal(plain.history_, compiled.history_, rtol=1e-4, atol=1e-5)
 
@@ -191,8 +191,8 @@ def test_bulk_auc_equals_scikit_learn_s_ties_included(scores, outliers):
 def test_scores_in_blocks_equal_scores_at_once(n, monkeypatch):
     model = networks.build_discriminator(3, 50, seed=0)
     X = tf.constant(data(n)[0])
-    monkeypatch.setattr(training, "SCORE_BLOCK", 16)
-    np.testing.assert_allclose(training.discriminate(model, X), model(X).numpy().ravel(), rtol=1e-5)
+    monkeypatch.setattr(networks, "SCORE_BLOCK", 16)
+    np.testing.assert_allclose(networks.discriminate(model, X), model(X).numpy().ravel(), rtol=1e-5)
 
 
 @given(
@@ -206,11 +206,11 @@ def test_scores_in_blocks_equal_scores_at_once(n, monkeypatch):
 def test_a_plan_never_exceeds_the_memory_and_never_straddles_an_epoch(
     steps, n_epochs, batches, d, epoch_by_epoch
 ):
-    plan = training.plan_execution(steps, n_epochs, batches, (2, 500, d), 10, epoch_by_epoch)
+    plan = doors.plan_execution(steps, n_epochs, batches, (2, 500, d), 10, epoch_by_epoch)
     together = plan.epochs * plan.batches
     assert together >= 1
     assert plan.batches == batches or (plan.epochs == 1 and plan.batches < batches)
-    assert together == 1 or together * 4 * 500 * (2 * d + 1) <= training.NOISE_BYTES
+    assert together == 1 or together * 4 * 500 * (2 * d + 1) <= doors.NOISE_BYTES
     assert not epoch_by_epoch or plan.epochs == 1
     if steps != "auto":
         assert together <= max(steps, 1)
@@ -218,6 +218,6 @@ def test_a_plan_never_exceeds_the_memory_and_never_straddles_an_epoch(
 
 
 def test_short_fits_are_not_compiled_and_long_small_ones_are():
-    assert not training.plan_execution("auto", 60, 1, (1, 367, 30), 1, False).jit_compile
-    assert training.plan_execution("auto", 3000, 2, (1, 500, 2), 1, False).jit_compile
-    assert training.plan_execution("auto", 4500, 2, (2, 500, 2), 10, False).jit_compile
+    assert not doors.plan_execution("auto", 60, 1, (1, 367, 30), 1, False).jit_compile
+    assert doors.plan_execution("auto", 3000, 2, (1, 500, 2), 1, False).jit_compile
+    assert doors.plan_execution("auto", 4500, 2, (2, 500, 2), 10, False).jit_compile

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import gaal.training
+import gaal.doors
 from alocc import ALOCC
 from gaal import MOGAAL, SOGAAL
 from gaal_alocc import loop
@@ -111,7 +111,7 @@ def fit(detector, *data, seconds, monkeypatch):
 )
 def test_no_number_depends_on_the_length_of_calls(kind, xla, monkeypatch):
     if xla:
-        monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)
+        monkeypatch.setattr(gaal.doors, "XLA_UPDATES", 1)
     runs = [
         fit(GAALS[kind], X, Y, seconds=seconds, monkeypatch=monkeypatch) for seconds in (0, 1e9)
     ]

@@ -20,6 +20,7 @@ from tensorflow.python.framework import func_graph
 from tensorflow.python.framework import ops as registry
 
 import gaal.detectors
+import gaal.doors
 import gaal.networks
 import gaal.training
 from alocc import ALOCC
@@ -134,8 +135,8 @@ def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
 
 @pytest.mark.parametrize("make", [so, pytest.param(mo, marks=pytest.mark.slow)])
 def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch, traces):
-    monkeypatch.setattr(gaal.training, "XLA_UPDATES", 1)
-    as_written = programs.Unaltered(gaal.networks, gaal.training)  # but for that number
+    monkeypatch.setattr(gaal.doors, "XLA_UPDATES", 1)
+    as_written = programs.Unaltered(gaal.networks, gaal.doors)  # but for that number
     monkeypatch.setattr(gaal.detectors, "_AS_WRITTEN", as_written)
     programs.clear()
     expected = numbers(make(stop_epochs=1).fit(X))

@@ -9,7 +9,7 @@ from pathlib import Path
 import check_devices
 import pytest
 
-from gaal import training
+from gaal import doors
 
 ROOT = Path(__file__).parents[2]
 TRACES = ROOT / "tests" / "traces"
@@ -106,7 +106,7 @@ def test_the_exit_status_and_the_file_tell_of_a_difference(tmp_path, monkeypatch
 def test_xla_is_as_wanted_whatever_the_run(wanted):
     runs = [(1, 1, (1, 100, 2)), (10_000, 2, (2, 5000, 20))]
     with check_devices.with_xla(wanted):
-        plans = [training.plan_execution("auto", *run, 1, False) for run in runs]
+        plans = [doors.plan_execution("auto", *run, 1, False) for run in runs]
     assert [plan.jit_compile for plan in plans] == [wanted, wanted]
 
 

@@ -15,18 +15,10 @@ __all__ = ["UserError", "build_parser", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the console script alocc.
+    """Run the console script alocc, by default with the process's arguments; gives the exit status.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments, by default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 2 for what the user can mend (told in one line on stderr), 130 when
-        interrupted. In the latter two cases no output is left.
+    0, 2 for what the user can mend (told in one line on stderr), 130 when interrupted. In the
+    latter two cases no output is left.
     """
     args = build_parser().parse_args(argv)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
 from pathlib import Path
@@ -22,6 +22,7 @@ from alocc.scoring import SCORES, STATISTICS
 from gaal_alocc import distribution, optimizers, preconditions, programs
 from gaal_alocc.arrays import as_array, in_batches
 from gaal_alocc.callbacks import as_list, set_estimator
+from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.estimator import Estimator, parameters
 
 REFERENCES = 1000  # training images that scores are held against
@@ -281,41 +282,13 @@ class ALOCC(Estimator):
             callbacks = as_list(callbacks)
             checkpointing = (checkpoint_dir, checkpoint_every, resume)
             seed, checkpoints = self._begin({"X": X}, *checkpointing)
-            *seeds, noise_seed = np.random.default_rng(seed).integers(2**31, size=3).tolist()
-            noisy = add_noise(X, self.noise_sigma, noise_seed).astype(X.dtype, copy=False)
-            models, share_as = self._build(X.shape[1:], *seeds)
-            if getattr(self._build, "__func__", None) is not ALOCC._build:
-                share_as = None  # the models may be any
-            parts = {"R": models.generator, "D": models.discriminator}
-            epoch_weights = [] if checkpoints is None else epochs.read(parts, checkpoints)
-
-            def keep_weights(epoch: int, logs: dict) -> None:
-                epoch_weights.append(epochs.weights_of(parts))
-                if checkpoints is not None:
-                    epochs.write(parts, checkpoints, epoch)
-
             set_estimator(callbacks, self, X)
-            self.history_ = training.train(
-                models,
-                X,
-                noisy,
-                algorithm=training.ALGORITHMS[self.fidelity],
-                batch_size=self.batch_size,
-                n_epochs=self._setting("epochs"),
-                steps_per_execution=self.steps_per_execution,
-                callbacks=callbacks,
-                on_epoch=keep_weights,
-                checkpoints=checkpoints,
-                share_as=share_as,
-                verbose=self.verbose if distribution.is_chief() else 0,
-            )
+            *seeds, noise_seed = np.random.default_rng(seed).integers(2**31, size=3).tolist()
+            models, share_as = self._build(X.shape[1:], *seeds)
+            self._train(models, share_as, X, noise_seed, callbacks, checkpoints)
             self._check_finite(
                 f". Use a smaller learning rate than learning_rate={self.learning_rate}."
             )
-            self.generator_, self.discriminator_ = models.generator, models.discriminator
-            self.adversarial_model_ = models.adversarial_model
-            self.fidelity_, self.image_shape_ = self.fidelity, X.shape[1:]
-            self.epoch_weights_ = epoch_weights
             self._references = self._pick_references(X)
             self._use_epochs(self._select_epochs(), X)
         return self
@@ -359,6 +332,45 @@ class ALOCC(Estimator):
         networks.compile_models(models, self.r_alpha, *rates, ingredients)
         made_by = (self.fidelity, *sizes, float(self.r_alpha), clipvalue)
         return models, made_by if _AS_WRITTEN else None
+
+    def _train(
+        self,
+        models: networks.Networks,
+        share_as: Hashable,
+        X: np.ndarray,
+        noise_seed: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        """Train on images and their noisy copies, and keep the weights of every epoch."""
+        if getattr(self._build, "__func__", None) is not ALOCC._build:
+            share_as = None  # the models may be any
+        parts = {"R": models.generator, "D": models.discriminator}
+        epoch_weights = [] if checkpoints is None else epochs.read(parts, checkpoints)
+
+        def keep_weights(epoch: int, logs: dict) -> None:
+            epoch_weights.append(epochs.weights_of(parts))
+            if checkpoints is not None:
+                epochs.write(parts, checkpoints, epoch)
+
+        self.history_ = training.train(
+            models,
+            X,
+            add_noise(X, self.noise_sigma, noise_seed).astype(X.dtype, copy=False),
+            algorithm=training.ALGORITHMS[self.fidelity],
+            batch_size=self.batch_size,
+            n_epochs=self._setting("epochs"),
+            steps_per_execution=self.steps_per_execution,
+            callbacks=callbacks,
+            on_epoch=keep_weights,
+            checkpoints=checkpoints,
+            share_as=share_as,
+            verbose=self.verbose if distribution.is_chief() else 0,
+        )
+        self.generator_, self.discriminator_ = models.generator, models.discriminator
+        self.adversarial_model_ = models.adversarial_model
+        self.fidelity_, self.image_shape_ = self.fidelity, X.shape[1:]
+        self.epoch_weights_ = epoch_weights
 
     def _select_epochs(self) -> Iterable[int]:
         """Choose the epochs to score by, the last of which is to be in use."""
@@ -427,15 +439,12 @@ class ALOCC(Estimator):
         return {name: getattr(self, attribute) for name, attribute in MODELS.items()}
 
     def _calibrate(self) -> dict:
-        """Find what scores by the present weights are held against; no labels are needed."""
-
-        def scores_by(score: str, calibration: dict) -> np.ndarray:
-            return self._by_block(self._references, lambda x: self._scores(x, score, calibration))
-
+        """Find what scores by the present weights are held against."""
         return scoring.calibrate(
             self._models,
-            self._references[: self.batch_size],
-            scores_by,
+            self._references,
+            self.statistics,
+            batch_size=self.batch_size,
             orient=self.orientation == "training",
             probability=self._probability,
         )

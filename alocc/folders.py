@@ -125,10 +125,7 @@ def load_frames(
     ----------
     folder : str or Path
         Holds one image a frame; or one subfolder a video, whose frames follow one another.
-    size : (int, int), optional
-        (height, width) to resize to.
-    channels : {1, 3} or None, default=1
-    white, background : optional
+    size, channels, white, background
         As in :func:`load_image_folder`, whose errors and warnings apply.
 
     Returns

@@ -138,20 +138,13 @@ def scored_frames(
 ) -> Iterator[tuple[slice, str, np.ndarray, np.ndarray]]:
     """Score frames, and their pixels, by their patches: some frames at a time, which fit memory.
 
-    Parameters
-    ----------
-    fitted : fitted estimator
-        ALOCC or another outlier detector of patches.
-    frames : array of shape (n, height, width) or (n, height, width, channels)
-    size, stride : int or (int, int), default=30, 15
-        (height, width) of a patch, and the step from patch to patch.
-    name : str, optional
-        How to call the score of an estimator that has only one.
+    The estimator is fitted, on patches of that size, (height, width) or one number for both, with
+    that ``stride``; ``name`` is what to call the score of one that has only one.
 
     Yields
     ------
     part : slice
-        Which frames.
+        Which of the frames, (n, height, width) or (n, height, width, channels).
     score : str
         By which score, as :func:`all_scores` names them; one after the other of each part.
     scores : ndarray of float, shape (m,)

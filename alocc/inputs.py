@@ -99,16 +99,21 @@ def blocks(
                 f"X has images of shape {images.shape[1:]} (height, width, channels); ALOCC was"
                 f" fitted on {image_shape}."
             )
-        step = max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
-        ends = [*range(step, n, step), n]
-        if batch_size is not None:
-            if n < batch_size:
-                raise ValueError(
-                    f"X has {n} images; with statistics='batch' they are normalised by their"
-                    f" own statistics, batch_size={batch_size} at least at a time."
-                    " Expected more images, or other statistics."
-                )
-            ends = [*range(batch_size, n - batch_size + 1, batch_size), n]
-        for start, end in zip([0, *ends], ends):
-            yield pixels(images[start:end], dtype, first + start)
+        if batch_size is not None and n < batch_size:
+            raise ValueError(
+                f"X has {n} images; with statistics='batch' they are normalised by their own"
+                f" statistics, batch_size={batch_size} at least at a time. Expected more images,"
+                " or other statistics."
+            )
+        for part in parts(images, batch_size):
+            yield pixels(images[part], dtype, first + part.start)
         first += n
+
+
+def parts(images: np.ndarray, batch_size: int | None) -> Iterator[slice]:
+    """Divide images: in as many as are scored at a time, or ``batch_size`` or some more."""
+    n, step = len(images), max(1, BLOCK_PIXELS // (images.shape[1] * images.shape[2]))
+    ends = [*range(step, n, step), n]
+    if batch_size is not None:
+        ends = [*range(batch_size, n - batch_size + 1, batch_size), n]
+    return map(slice, [0, *ends], ends)

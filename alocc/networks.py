@@ -26,44 +26,30 @@ MIN_SIZE = 16  # below it D's and R's strides leave nothing to convolve
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the programs do not have in common, but for the order of their steps.
+    """What the programs do not have in common, but for the order of their steps."""
 
-    Attributes
-    ----------
-    kernel_initializer : callable
-        Makes the initial kernels of convolutions; takes ``seed``.
-    output_initializer : callable
-        The same for transposed convolutions and D's last layer.
-    leaky_relu : callable
-        Makes LeakyReLU layers; takes ``name``.
-    generator_normalization, discriminator_normalization : callable
-        Make R's and D's batch normalisation layers; take ``name``.
-    reconstruction_activation : {"sigmoid", "tanh"}
-        Of R's output, which D sees as it is.
-    validity_activation : {"sigmoid", "linear"}
-        Of D's output: a probability, or its logit.
-    optimizer : callable
-        Makes an optimizer; takes a learning rate (schedule) and ``clipvalue``.
-    reconstruction_loss, validity_loss : callable
-        Make the cross-entropies of R's and of D's output.
-    frozen_statistics : {"batch", "moving"}
-        What the frozen D normalises with in the adversarial model: each batch's own
-        statistics, or the moving ones that it scores with later.
-    one_phase : bool
-        Whether losses that are only printed are computed as in training.
-    """
-
+    #: Makes the initial kernels of convolutions; takes ``seed``.
     kernel_initializer: Callable[..., keras.initializers.Initializer]
+    #: The same for transposed convolutions and D's last layer.
     output_initializer: Callable[..., keras.initializers.Initializer]
+    #: Makes LeakyReLU layers; takes ``name``.
     leaky_relu: Callable[..., keras.layers.Layer]
+    #: Make R's and D's batch normalisation layers; take ``name``.
     generator_normalization: Callable[..., keras.layers.Layer]
     discriminator_normalization: Callable[..., keras.layers.Layer]
+    #: "sigmoid" or "tanh": of R's output, which D sees as it is.
     reconstruction_activation: str
+    #: "sigmoid" or "linear": D's output is a probability, or its logit.
     validity_activation: str
+    #: Makes an optimizer; takes a learning rate (schedule) and ``clipvalue``.
     optimizer: Callable[..., keras.optimizers.Optimizer]
+    #: Make the cross-entropies of R's and of D's output.
     reconstruction_loss: Callable[[], keras.losses.Loss]
     validity_loss: Callable[[], keras.losses.Loss]
+    #: What the frozen D normalises with in the adversarial model: by "batch" each batch's own
+    #: statistics, by "moving" those that it scores with later.
     frozen_statistics: str
+    #: Whether losses that are only printed are computed as in training.
     one_phase: bool
 
     def as_images(self, reconstructions):
@@ -126,15 +112,39 @@ FIDELITIES = {
 }
 
 
-@keras.saving.register_keras_serializable(package="alocc")
-class AdversarialModel(keras.Model):
-    """z -> [R(z), D(R(z))], in which only R learns.
+class _RAndD(keras.Model):
+    """A model of R and D, which it shares with their owner; it trains one of them.
 
     The published program froze D by ``discriminator.trainable = False`` after compiling it. In
-    Keras 3 that flag would stop D's own training too, so here the adversarial model names what it
-    trains, and D keeps its flag. R and D are shared with their owner; for the rest see
-    :class:`Ingredients`.
+    Keras 3 that flag would stop D's own training too, so here a model names what it ``trains``, and
+    both keep their flags.
     """
+
+    trains: str
+
+    def __init__(
+        self, generator: keras.Model, discriminator: keras.Model, *outputs: str, **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.output_names = list(outputs)
+        self.built = True  # both parts come so
+
+    @property
+    def trainable_weights(self):
+        return getattr(self, self.trains).trainable_weights
+
+    @property
+    def trainable_variables(self):
+        return self.trainable_weights
+
+
+@keras.saving.register_keras_serializable(package="alocc")
+class AdversarialModel(_RAndD):
+    """z -> [R(z), D(R(z))], in which only R learns; see :class:`Ingredients`."""
+
+    trains = "generator"
 
     def __init__(
         self,
@@ -145,13 +155,10 @@ class AdversarialModel(keras.Model):
         name: str = "adversarial_model",
         **kwargs,
     ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.generator = generator
-        self.discriminator = discriminator
+        outputs = ("reconstruction", "validity")
+        super().__init__(generator, discriminator, *outputs, name=name, **kwargs)
         self.frozen_statistics = frozen_statistics
         self.one_phase = one_phase
-        self.output_names = ["reconstruction", "validity"]
-        self.built = True  # both parts come so
 
     def call(self, z, training=None):
         reconstruction = self.generator(z, training=training)
@@ -160,14 +167,6 @@ class AdversarialModel(keras.Model):
 
     def test_step(self, data):
         return tensorflow1.printed_step(self, data) if self.one_phase else super().test_step(data)
-
-    @property
-    def trainable_weights(self):
-        return self.generator.trainable_weights
-
-    @property
-    def trainable_variables(self):
-        return self.trainable_weights
 
     def get_config(self):
         return {
@@ -193,25 +192,17 @@ def _uncompiled_config(model: keras.Model) -> dict:
     return config
 
 
-class DiscriminatorModel(keras.Model):
+class DiscriminatorModel(_RAndD):
     """(x, z) -> [D(x), D(R(z))], in which only D learns, of both at once.
 
     Every pass normalises real and reconstructed images by their own batch, R's too, as it runs in
-    training. R and D are shared with their owner.
+    training.
     """
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        name: str = "discriminator_model",
-        **kwargs,
-    ) -> None:
-        super().__init__(name=name, **kwargs)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.output_names = ["real", "fake"]
-        self.built = True  # both parts come so
+    trains = "discriminator"
+
+    def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
+        super().__init__(generator, discriminator, "real", "fake", name="discriminator_model")
 
     def call(self, inputs, training=None, fake_first=False):
         x, z = inputs
@@ -224,14 +215,6 @@ class DiscriminatorModel(keras.Model):
     def test_step(self, data):
         # The order in which the authors print, and D's statistics move.
         return tensorflow1.printed_step(self, data, fake_first=True)
-
-    @property
-    def trainable_weights(self):
-        return self.discriminator.trainable_weights
-
-    @property
-    def trainable_variables(self):
-        return self.trainable_weights
 
 
 @dataclass(frozen=True)

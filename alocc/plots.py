@@ -58,10 +58,6 @@ def plot_reconstruction_loss(
         The epoch used, ``epoch_``, to be marked.
     ax : Axes, optional
         By default those of a new figure.
-
-    Returns
-    -------
-    Axes
     """
     ax = _axes(ax)
     epochs = history["epoch"].to_numpy()
@@ -111,10 +107,6 @@ def plot_reconstructions(
         Written above the columns.
     ax : Axes, optional
         By default those of a new figure.
-
-    Returns
-    -------
-    Axes
     """
     rows = {
         "x": X,
@@ -158,10 +150,6 @@ def plot_montage(
     title : str, default="Images"
     ax : Axes, optional
         By default those of a new figure.
-
-    Returns
-    -------
-    Axes
     """
     images = _pictures(images)
     n_columns = n_columns or int(np.ceil(np.sqrt(len(images))))
@@ -398,10 +386,6 @@ def plot_anomaly_map(
         Values at the ends of the colour scale, to compare frames by. By default the map's own.
     ax : Axes, optional
         By default those of a new figure.
-
-    Returns
-    -------
-    Axes
     """
     picture = _pictures(np.asarray(frame)[None])[0]
     anomaly = np.asarray(anomaly)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.special
 import tensorflow as tf
 
-from alocc import networks
+from alocc import inputs, networks
 from alocc.epochs import Models
 from gaal_alocc import programs
 
@@ -57,21 +57,22 @@ def oriented(scores: np.ndarray, sign: int, probability: bool) -> np.ndarray:
 
 def calibrate(
     models: Models,
-    batch: np.ndarray,
-    scores_by: Callable[[str, dict], np.ndarray],
+    references: np.ndarray,
+    statistics: str,
     *,
+    batch_size: int,
     orient: bool,
     probability: bool,
 ) -> dict:
     """Find what scores by the present weights are held against; no labels are needed.
 
-    ``batch`` is of ``batch_size`` training images, by whose statistics "train_batch" normalises;
-    ``scores_by`` takes the name of a score and a calibration, and returns the scores of training
-    images. By ``orient`` D's scores get the sign of the mean of its logit; ``probability`` tells in
-    what D ends.
+    The references are training images, by the first ``batch_size`` of which "train_batch"
+    normalises. By ``orient`` D's scores get the sign of the mean of its logit; ``probability``
+    tells in what D ends.
     """
+    batch = references[:batch_size]
     rx, of_r = networks.normalized_by_batch(models["R"], batch)
-    statistics = {
+    by_batch = {
         "R": of_r,
         "d_x": networks.normalized_by_batch(models["D"], batch)[1],
         "d_rx": networks.normalized_by_batch(models["D"], rx)[1],
@@ -80,21 +81,25 @@ def calibrate(
     calibration = {
         "statistics": {
             name: [[part.numpy().tolist() for part in pair] for pair in pairs]
-            for name, pairs in statistics.items()
+            for name, pairs in by_batch.items()
         },
         "sign": sign,
     }
-    scores = {score: scores_by(score, calibration) for score in SCORES}
-    for score in ("d_x", "d_rx") if orient else ():
-        logits = scores[score]
+    parts = list(inputs.parts(references, batch_size if statistics == "batch" else None))
+    scores = {}
+    for name in SCORES:
+        found = [score(models, references[p], name, statistics, calibration) for p in parts]
+        scores[name] = np.concatenate(found)
+    for name in ("d_x", "d_rx") if orient else ():
+        logits = scores[name]
         if probability:
             eps = keras.config.epsilon()
             logits = scipy.special.logit(np.clip(logits, eps, 1 - eps))
         if np.mean(logits) < 0:
-            sign[score] = -1
-            scores[score] = oriented(scores[score], -1, probability)
-    means = {score: float(np.mean(values)) for score, values in scores.items()}
-    deviations = {score: float(np.std(values)) for score, values in scores.items()}
+            sign[name] = -1
+            scores[name] = oriented(scores[name], -1, probability)
+    means = {name: float(np.mean(values)) for name, values in scores.items()}
+    deviations = {name: float(np.std(values)) for name, values in scores.items()}
     return {**calibration, "mean": means, "deviation": deviations}
 
 

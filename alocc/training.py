@@ -174,40 +174,18 @@ def train(
 ) -> pd.DataFrame:
     """Train R and D update by update, by either door.
 
-    Batches are taken in order and never reshuffled; the last is dropped where it is not full.
+    Batches are taken in order and never reshuffled; the last is dropped where it is not full. The
+    models are trained in place, on images x and their noisy copies z in [0, 1], (n, height, width,
+    channels), of the networks' float type.
 
-    Parameters
-    ----------
-    networks : Networks
-        Compiled models; trained in place.
-    x, z : ndarray of shape (n, height, width, channels), of the networks' float type
-        Images, and their noisy copies, in [0, 1].
-    algorithm : Algorithm, default=PUBLISHED
-        Whose update to make.
-    batch_size : int
-        B, at most n.
-    n_epochs : int
-        Epochs to train.
-    steps_per_execution : int or "auto"
-        1 enters by ``train_on_batch``, anything else by the graph.
-    callbacks : sequence of keras.callbacks.Callback
-        Called as Keras does, at the end of every epoch with the means of its losses. They see
-        the adversarial model, and may set its ``stop_training``. What they change of the models
-        counts from their first update on, or never.
-    on_epoch : callable, optional
-        Given the epoch's number, from 0, and the means of its losses, before the callbacks.
-    checkpoints : Checkpoints, optional
-        Where to go on from, and to write snapshots to.
-    share_as : hashable, optional
-        All that a graph depends on which the other parameters here do not tell. Runs that are
-        alike in it share traced programs; by default a run has its own.
-    verbose : {0, 1}, default=0
-        Show a progress bar.
+    ``steps_per_execution=1`` enters by ``train_on_batch``, anything else by the graph. Callbacks
+    are called as Keras does, at the end of every epoch with the means of its losses. They see the
+    adversarial model, and may set its ``stop_training``; what they change of the models counts from
+    their first update on, or never. ``on_epoch`` is given the epoch's number, from 0, and the means
+    of its losses before them. Runs that are alike in ``share_as``, all that a graph depends on
+    which the other arguments do not tell, share traced programs; by default a run has its own.
 
-    Returns
-    -------
-    DataFrame
-        A row an update: the algorithm's losses, and epoch, from 0.
+    Returns a row an update: the algorithm's losses, and epoch, from 0.
     """
     m = len(x) // batch_size
     x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])

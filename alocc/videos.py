@@ -37,11 +37,9 @@ def load_video(
     ----------
     folder : str or Path
         As UCSDped1 or UCSDped2; Train and Test may be in lower case.
-    size : (int, int), optional
-        (height, width) to resize frames and masks to.
-    channels : {1, 3} or None, default=1
-    white, background : optional
-        As in :func:`alocc.datasets.load_image_folder`, whose errors and warnings apply.
+    size, channels, white, background
+        As in :func:`alocc.datasets.load_image_folder`, whose errors and warnings apply; ``size`` is
+        that of masks too.
 
     Returns
     -------

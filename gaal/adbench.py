@@ -135,12 +135,8 @@ def load_adbench(
     name : str or int
         The number, 1 to 47, the name, or both as the file has them: 10, "cover" or "10_cover".
         Upper and lower case are the same. ``gaal.datasets.ADBENCH`` lists them.
-    data_home : path-like, default=None
-        A folder that may hold the files under their names.
-    download : bool, default=True
-        Whether to download a file that is found nowhere.
-    return_X_y : bool, default=False
-        Return ``(data, target)`` alone.
+    data_home, download, return_X_y
+        As of :func:`gaal.datasets.load_dataset`.
 
     Returns
     -------
@@ -150,13 +146,8 @@ def load_adbench(
 
     Raises
     ------
-    ValueError
-        If there is no such data set, or a file that was found is not the published one.
-    FileNotFoundError
-        If the file is nowhere and ``download`` is False.
-    OSError
-        If the download fails, or what arrives is not the published file. Nothing of it is
-        kept, and a file that was in the cache stays there.
+    ValueError, FileNotFoundError, OSError
+        As :func:`gaal.datasets.load_dataset` does.
     """
     name = adbench_name(name)
     file = downloads.PublishedFile(
@@ -172,13 +163,7 @@ def load_adbench(
 
 
 def adbench_name(name: str | int) -> str:
-    """Complete a number or a name to both, such as "10_cover".
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set.
-    """
+    """Complete a number or a name to both, such as "10_cover"; a ValueError where there is none."""
     known = {spelling.casefold(): whole for whole in ADBENCH
              for spelling in (whole, *whole.split("_"))}  # fmt: skip
     wanted = str(name).casefold() if isinstance(name, (str, Integral)) else None

@@ -287,17 +287,9 @@ def _main(name: str, argv: Sequence[str] | None) -> int:
 
 
 def so_gaal(argv: Sequence[str] | None = None) -> int:
-    """Run the command so-gaal.
+    """Run the command so-gaal, by default with the process's arguments; gives the exit status.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments; those of the process if left out.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 2 for bad arguments or data, 130 where interrupted.
+    0, 2 for bad arguments or data, 130 where interrupted.
     """
     return _main("so-gaal", argv)
 

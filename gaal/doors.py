@@ -213,28 +213,13 @@ def open_door(
 ) -> Callable:
     """Open the door that ``steps_per_execution`` asks for: 1 the first, anything else the second.
 
-    Parameters
-    ----------
-    gan, algorithm, share_as
-        See :func:`gaal.training.train`.
-    X : Tensor of shape (n, d)
-        All rows.
-    batch_size : int
-        B.
-    steps_per_execution : int or "auto"
-        Which door.
-    execution : Execution
-        The most that a call is to run.
-    scores_of : int, optional
-        After how many batches, those of an epoch, D(x) of all rows is wanted.
+    ``execution`` is the most that a call is to run, ``scores_of`` after how many batches, those of
+    an epoch, D(x) of all rows X, (n, d), is wanted; for the rest see :func:`gaal.training.train`.
 
-    Returns
-    -------
-    callable
-        Takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d), or more;
-        active_updates, after how many of them the generator stops; and whether D(x) is wanted
-        this time. Returns D's losses (E * M,), the generators' (E * M, k), and D(x) after each
-        epoch, (E, n), from the same call where that can hold an epoch.
+    The door takes order (E, M, B), the row numbers of each batch; noise (E, M, draws, B, d), or
+    more; active_updates, after how many of them the generator stops; and whether D(x) is wanted
+    this time. It returns D's losses (E * M,), the generators' (E * M, k), and D(x) after each
+    epoch, (E, n), from the same call where that can hold an epoch.
     """
     inside = scores_of == execution.batches
     if steps_per_execution == 1:

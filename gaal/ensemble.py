@@ -32,7 +32,7 @@ from gaal_alocc.callbacks import leave_models_alone, set_estimator
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.estimator import parameters
 from gaal_alocc.loop import Loop
-from gaal_alocc.progress import Progbar
+from gaal_alocc.progress import shower
 
 FIRST = 64  # update after which D is looked at first: before it D tells its random start
 CALL = 64  # updates a call of a compiled graph, whose arrays are padded to so many
@@ -42,19 +42,9 @@ ALIGNED = 16  # rows by which the product counts: a row then scores the same in 
 
 
 def look_at(n_updates: int, n_snapshots: int) -> np.ndarray:
-    """Choose the updates after which D is kept: evenly in log(update), the last one among them.
+    """Choose the updates after which D is kept: evenly in log(update), rising to the last one.
 
-    Parameters
-    ----------
-    n_updates : int
-        Of the whole training.
-    n_snapshots : int
-        How many; fewer where there are not as many different ones from the 64th on.
-
-    Returns
-    -------
-    ndarray of int
-        Rising.
+    So many as ``n_snapshots``; fewer where there are not as many different ones from the 64th on.
 
     Examples
     --------
@@ -325,6 +315,9 @@ class GAALEnsemble(Detector):
     ) -> pd.DataFrame:
         """Train all members from one look at D to the next, and keep D."""
         steps, first = self.steps_per_execution, members[0]
+        show = None
+        if self.verbose and distribution.is_chief():
+            show = shower(self.n_updates, "update", training.PROGRESS, verbose=self.verbose)
         lengths = np.diff(self.updates_, prepend=0)
         most = int(min(lengths.max(), CALL if steps == "auto" else steps))
         calls = math.ceil(self.n_estimators * self.n_updates / most)
@@ -341,7 +334,7 @@ class GAALEnsemble(Detector):
             callbacks=callbacks,
             checkpoints=checkpoints,
             kind=first.share_as and ("ensemble", first.share_as, len(members), len(X), execution),
-            show=self._bar() if self.verbose and distribution.is_chief() else None,
+            show=show,
         )
         if checkpoints is not None:
             changing = [v for member in members for v in _changing(member.gan)]
@@ -378,19 +371,6 @@ class GAALEnsemble(Detector):
         self.updates_ = self.updates_[: loop.epoch]
         self.weights_ = [kept[:, : loop.epoch] for kept in self.weights_]
         return loop.history()
-
-    def _bar(self) -> Callable[[int, dict[str, float], bool], None]:
-        bar = Progbar(
-            self.n_updates,
-            verbose=self.verbose,
-            unit_name="update",
-            stateful_metrics=training.PROGRESS,
-        )
-
-        def show(done: int, logs: dict[str, float], last: bool) -> None:
-            bar.update(done, list(logs.items()), finalize=last)
-
-        return show
 
     def _logs_at(self, look: int, X: np.ndarray) -> np.ndarray:
         return mean_log_scorer([w[:, look] for w in self.weights_])(X)

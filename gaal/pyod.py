@@ -26,8 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaal import MOGAAL, SOGAAL
 from gaal import GAALEnsemble as _Ensemble
-from gaal_alocc.estimator import parameters
-from gaal_alocc.judgement import refuse_nan
+from gaal_alocc.estimator import parameters, refuse_nan
 
 if TYPE_CHECKING:  # else only behind the check of its backend
     import keras
@@ -90,6 +89,10 @@ class _GAAL(BaseDetector):
         Rows with a higher score are outliers.
     labels_ : ndarray of shape (n_samples,)
         1 for an outlier, 0 for an inlier.
+    discriminator : keras.Model
+        The trained discriminator.
+    detector_ : sklearn.pipeline.Pipeline
+        The scaler and the detector of the same name in :mod:`gaal`.
     """
 
     _: KW_ONLY
@@ -202,12 +205,10 @@ class SO_GAAL(_GAAL):
 
     Attributes
     ----------
-    discriminator, generator : keras.Model
-        The trained networks.
+    generator : keras.Model
+        The trained generator.
     train_history : dict of lists
         discriminator_loss and generator_loss of every update.
-    detector_ : sklearn.pipeline.Pipeline
-        The scaler and the :class:`gaal.SOGAAL`.
 
     Examples
     --------
@@ -276,13 +277,9 @@ class MO_GAAL(_GAAL):
 
     Attributes
     ----------
-    discriminator : keras.Model
-        The trained discriminator.
     train_history : dict of lists
         discriminator_loss, sub_generator{i}_loss and generator_loss, their mean, of every
         update.
-    detector_ : sklearn.pipeline.Pipeline
-        The scaler and the :class:`gaal.MOGAAL`.
 
     Examples
     --------
@@ -320,8 +317,6 @@ class GAALEnsemble(_GAAL):
         1 minus the mean of D(x) of the training rows, higher is more of an outlier.
     train_history : dict of lists
         discriminator_loss and generator_loss, the members' means, of every update.
-    detector_ : sklearn.pipeline.Pipeline
-        The scaler and the :class:`gaal.GAALEnsemble`.
 
     Examples
     --------

@@ -28,7 +28,7 @@ from gaal.updates import (
 from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.loop import Loop
-from gaal_alocc.progress import Progbar
+from gaal_alocc.progress import shower
 
 __all__ = [
     "MO_GAAL",
@@ -88,48 +88,23 @@ def train(
     share_as: Hashable = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
-    """Train a GAN update by update, by either door.
+    """Train a GAN update by update, by either door, in place.
 
-    Parameters
-    ----------
-    gan : GAN or Deferred
-        Compiled models; trained in place.
-    algorithm : Algorithm
-        ``SO_GAAL`` or ``MO_GAAL``.
-    X : ndarray of shape (n, d), float32
-        Training data, in training order.
-    orders : iterator
-        Yields for every epoch the row numbers of its batches, int32, shape (M, B).
-    draw_noise : callable
-        Takes a number of updates, returns their noise (updates, draws, B, d), float32.
-    n_epochs : int
-        Epochs to train.
-    active_updates : int
-        After so many updates the generator is frozen.
-    steps_per_execution : int or "auto"
-        1 enters by ``train_on_batch``, anything else by the graph.
-    is_outlier : ndarray of bool, shape (n,), optional
-        Known outliers, of which only each epoch's AUC is computed.
-    callbacks : sequence of keras.callbacks.Callback
-        Called as Keras does, at the end of every epoch with the means of its losses, and its
-        AUC. What they change of the models counts from their first update on, or never.
-    on_scores : callable, optional
-        Given D(x) of some epochs, (epochs, n), as they come.
-    checkpoints : Checkpoints, optional
-        Where to go on from, and to write snapshots to.
-    generators : sequence of numpy.random.Generator
-        What ``orders`` and ``draw_noise`` draw from, for the snapshots.
-    share_as : hashable, optional
-        All that a graph depends on which neither X nor the other parameters here tell. Runs
-        that are alike in it share traced programs; by default a run has its own.
-    verbose : {0, 1}, default=0
-        Show a progress bar.
+    X are the rows in training order, (n, d), float32; ``orders`` yields for every epoch the row
+    numbers of its batches, int32, (M, B), and ``draw_noise`` makes the noise of so many updates,
+    (updates, draws, B, d), float32; the ``generators`` are what both draw from, for the snapshots.
+    After ``active_updates`` the generator is frozen. ``steps_per_execution=1`` enters by
+    ``train_on_batch``, anything else by the graph.
 
-    Returns
-    -------
-    DataFrame
-        A row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
-        and auc, the epoch's, where ``is_outlier`` is given.
+    Of the known outliers, bool, (n,), only each epoch's AUC is computed. Callbacks are called as
+    Keras does, at the end of every epoch with the means of its losses, and its AUC; what they
+    change of the models counts from their first update on, or never. ``on_scores`` is given D(x) of
+    some epochs, (epochs, n), as they come. Runs that are alike in ``share_as``, all that a graph
+    depends on which neither X nor the other arguments tell, share traced programs; by default a run
+    has its own.
+
+    Returns a row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
+    and auc, the epoch's, where outliers are known.
     """
     first = next(orders)
     m, batch_size = first.shape
@@ -149,7 +124,7 @@ def train(
         callbacks=callbacks,
         checkpoints=checkpoints,
         kind=share_as and (share_as, algorithm, len(X), noise_shape, execution),
-        show=_bar(n_epochs, m, verbose) if verbose else None,
+        show=shower(n_epochs, "epoch", PROGRESS, verbose=verbose, per=m) if verbose else None,
     )
     # What XLA compiles may differ in the last digit, and a longer run is the more likely to be
     # compiled.
@@ -189,13 +164,3 @@ def _columns(discriminator: np.ndarray, generators: np.ndarray, k: int | None) -
     generators = generators.astype(np.float64)
     each = [generators] if k else []
     return np.hstack([discriminator[:, None], *each, generators.mean(axis=1, keepdims=True)])
-
-
-def _bar(n_epochs: int, n_batches: int, verbose: int) -> Callable[[int, dict, bool], None]:
-    bar = Progbar(n_epochs, verbose=verbose, unit_name="epoch", stateful_metrics=PROGRESS)
-
-    def show(done: int, logs: dict[str, float], last: bool) -> None:
-        shown = [(name, logs[name]) for name in PROGRESS if name in logs]
-        bar.update(done / n_batches, shown, finalize=last)
-
-    return show

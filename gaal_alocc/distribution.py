@@ -43,17 +43,8 @@ _told_apart: weakref.WeakSet[tf.distribute.Strategy] = weakref.WeakSet()
 def use_devices(count: int) -> None:
     """Have this process use so many devices: the first GPUs, or a CPU split into logical devices.
 
-    Parameters
-    ----------
-    count : int
-        At least 1.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer GPUs (but some), or ``count`` is less than 1.
-    RuntimeError
-        If TensorFlow has started already.
+    Raises a ValueError where there are fewer GPUs (but some), or ``count`` is less than 1, and a
+    RuntimeError where TensorFlow has started already.
     """
     if count < 1:
         raise ValueError(f"devices is {count}; expected 1 or more.")

@@ -34,7 +34,6 @@ from gaal_alocc import distribution, docstrings
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
 from gaal_alocc.file_kinds import saved_file
 from gaal_alocc.files import EXACTLY
-from gaal_alocc.judgement import refuse_nan
 from gaal_alocc.precision import computing_in
 
 FILE_FORMAT = 1
@@ -50,6 +49,21 @@ def parameters(cls: type) -> type:
     cls = dataclasses.dataclass(cls, eq=False, repr=False)
     docstrings.complete(cls)
     return cls
+
+
+def refuse_nan(scores: np.ndarray) -> np.ndarray:
+    """Return scores, shape (n,), that tell something of every sample; raise a ValueError of a NaN.
+
+    It is neither an inlier's nor an outlier's: its networks have been trained to no numbers.
+    """
+    bad = np.flatnonzero(np.isnan(scores))
+    if len(bad):
+        raise ValueError(
+            f"The score of {len(bad)} of {len(scores)} samples is NaN, first of number"
+            f" {bad[0]} (counted from 0): the networks' weights are not finite, and tell neither"
+            " inlier nor outlier. Fit again, with smaller learning rates."
+        )
+    return scores
 
 
 @contextlib.contextmanager

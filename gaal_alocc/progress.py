@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -68,3 +68,16 @@ class Progbar(keras.utils.Progbar):
                 room -= needed
                 fitting.append((name, value))
         return fitting
+
+
+def shower(
+    target: int, unit_name: str, names: Sequence[str], *, verbose: int, per: int = 1
+) -> Callable:
+    """Make what shows a :class:`.Loop` on one bar: units of ``per`` updates, and what is named."""
+    bar = Progbar(target, verbose=verbose, unit_name=unit_name, stateful_metrics=names)
+
+    def show(done: int, logs: dict[str, float], last: bool) -> None:
+        values = [(name, logs[name]) for name in names if name in logs]
+        bar.update(done / per, values, finalize=last)
+
+    return show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY
 from numbers import Integral, Real
 from pathlib import Path
@@ -290,7 +290,8 @@ class ALOCC(Estimator):
                 f". Use a smaller learning rate than learning_rate={self.learning_rate}."
             )
             self._references = self._pick_references(X)
-            self._use_epochs(self._select_epochs(), X)
+            parts = list(inputs.parts(X, self._least_together))
+            self._use_epochs(self._select_epochs(), lambda: (X[part] for part in parts))
         return self
 
     def _check_sizes(self, n: int) -> None:
@@ -422,16 +423,19 @@ class ALOCC(Estimator):
             raise ValueError(
                 f"epoch={epoch}; the weights of {kept} epochs are kept, counted from 0."
             )
-        return self._use_epochs([epoch], X)
+        return self._use_epochs([epoch], lambda: self._blocks(X))
 
-    def _use_epochs(self, epochs: Iterable[int], X) -> Self:
+    def _use_epochs(
+        self, epochs: Iterable[int], blocks: Callable[[], Iterable[np.ndarray]]
+    ) -> Self:
+        """Take weights, the last of which stay in use, and the offsets of training images."""
         calibrations = []
         for epoch in epochs:
             for name, model in self._models.items():
                 model.set_weights(self.epoch_weights_[epoch][name])
             calibrations.append({"epoch": epoch, **self._calibrate()})
         self.epoch_, self.calibrations_, self._epochs = epoch, calibrations, None
-        self.offsets_ = {score: self._find_offset(score, X) for score in SCORES}
+        self.offsets_ = {score: self._find_offset(score, blocks) for score in SCORES}
         return self
 
     @property
@@ -453,13 +457,12 @@ class ALOCC(Estimator):
     def _probability(self) -> bool:
         return networks.FIDELITIES[self.fidelity_].validity_activation == "sigmoid"
 
-    def _scores(self, x: np.ndarray, score: str, calibration: dict) -> np.ndarray:
-        """Scores of some images by the present weights, oriented."""
-        scores = scoring.score(self._models, x, score, self.statistics, calibration)
-        return scoring.oriented(scores, calibration["sign"][score], self._probability)
-
-    def _mean_scores(self, x: np.ndarray, score: str) -> np.ndarray:
-        """Mean over the epochs in use of the scores of some images, in training's deviations."""
+    def _scores(self, x: np.ndarray, score: str) -> np.ndarray:
+        """Scores of some images; of several epochs their mean in training's deviations."""
+        if len(self.calibrations_) == 1:
+            (held,) = self.calibrations_
+            scores = scoring.score(self._models, x, score, self.statistics, held)
+            return scoring.oriented(scores, held["sign"][score], self._probability)
         if getattr(self, "_epochs", None) is None:  # as in a copy
             self._epochs = scoring.stack(self.epoch_weights_, self.calibrations_)
         total = 0.0
@@ -469,11 +472,11 @@ class ALOCC(Estimator):
             total = total + (scores - held["mean"][score]) / (held["deviation"][score] or 1.0)
         return total / len(self.calibrations_)
 
-    def _find_offset(self, score: str, X) -> float:
+    def _find_offset(self, score: str, blocks: Callable[[], Iterable[np.ndarray]]) -> float:
         fixed = self._probability and score != "reconstruction" and len(self.calibrations_) == 1
         if self.contamination == "auto" and fixed:
             return 0.5
-        scores = self.score_samples(X, score)
+        scores = _by_block(lambda x: self._scores(x, score), blocks())
         if self.contamination != "auto":
             return float(np.percentile(scores, 100 * self.contamination))
         low, high = np.percentile(scores, [25, 75])
@@ -485,16 +488,15 @@ class ALOCC(Estimator):
         check_is_fitted(self)
         return self.offsets_[self.score]
 
-    def _by_block(self, X, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Apply a function to the images X, some at a time."""
+    @property
+    def _least_together(self) -> int | None:
+        return self.batch_size if self.statistics == "batch" else None
+
+    def _blocks(self, X) -> Iterator[np.ndarray]:
+        """Images to be scored, some at a time."""
         preconditions.check()
-        check_is_fitted(self)
         dtype = self.generator_.inputs[0].dtype
-        least = self.batch_size if self.statistics == "batch" else None
-        results = []
-        for block in inputs.blocks(X, self.image_shape_, dtype, least):
-            results.append(function(block))
-        return np.concatenate(results)
+        return inputs.blocks(X, self.image_shape_, dtype, self._least_together)
 
     def reconstruct(self, X) -> np.ndarray:
         """R(x), the images as R reconstructs them.
@@ -519,7 +521,7 @@ class ALOCC(Estimator):
             kept = kept if self.statistics == "train_batch" else None
             return as_images(networks.normalized_by_batch(self.generator_, x, kept)[0]).numpy()
 
-        images = self._by_block(X, block)
+        images = _by_block(block, self._blocks(X))
         return images if in_batches(X) else images.reshape(as_array(X).shape)
 
     def score_samples(self, X, score: str | None = None) -> np.ndarray:
@@ -556,10 +558,7 @@ class ALOCC(Estimator):
         score = self.score if score is None else score
         if score not in SCORES:
             raise ValueError(f"score is {score!r}; expected one of {SCORES}.")
-        if len(self.calibrations_) == 1:
-            only = self.calibrations_[0]
-            return self._by_block(X, lambda x: self._scores(x, score, only))
-        return self._by_block(X, lambda x: self._mean_scores(x, score))
+        return _by_block(lambda x: self._scores(x, score), self._blocks(X))
 
     def __getstate__(self):
         # A copy of the adversarial model would have an R and a D of its own.
@@ -604,6 +603,15 @@ class ALOCC(Estimator):
             setattr(self, attribute, model)
         self._combine()
         self.epoch_weights_ = epochs.load(folder / "epochs.npz")
+
+
+def _by_block(
+    function: Callable[[np.ndarray], np.ndarray], blocks: Iterable[np.ndarray]
+) -> np.ndarray:
+    results = []
+    for block in blocks:
+        results.append(function(block))
+    return np.concatenate(results)
 
 
 _AS_WRITTEN = programs.Unaltered(

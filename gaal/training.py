@@ -1,6 +1,7 @@
 """Training of GAAL: a published update, by one of two doors, epoch after epoch.
 
-The updates, and the doors, lie in rooms of their own; the updates are at hand here.
+The updates, and the doors, lie in rooms of their own; the updates, and Keras's steps, are at hand
+here.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.loop import Loop
 from gaal_alocc.progress import shower
+from gaal_alocc.steps import test_on_batch, train_on_batch
 
 __all__ = [
     "MO_GAAL",
@@ -40,8 +42,10 @@ __all__ = [
     "noise_rows",
     "quantiles",
     "so_gaal_update",
+    "test_on_batch",
     "train",
     "train_discriminator",
+    "train_on_batch",
 ]
 
 PROGRESS = ["discriminator_loss", "generator_loss", "auc"]  # shown on the progress bar

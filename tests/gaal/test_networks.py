@@ -155,3 +155,11 @@ def test_the_models_are_keras_models_that_print_and_survive_saving(tmp_path, cap
     loaded = keras.saving.load_model(tmp_path / "generator.keras")
     z = np.random.default_rng(0).random((3, 4, 2), dtype=np.float32)
     np.testing.assert_array_equal(loaded(z), gan.generator(z))
+
+
+@pytest.mark.parametrize("n", [5, 16, 17, 40])
+def test_scores_in_blocks_equal_scores_at_once(n, monkeypatch):
+    model = networks.build_discriminator(3, 50, seed=0)
+    X = tf.constant(np.random.default_rng(0).random((n, 3), np.float32))
+    monkeypatch.setattr(networks, "SCORE_BLOCK", 16)
+    np.testing.assert_allclose(networks.discriminate(model, X), model(X).numpy().ravel(), rtol=1e-5)

@@ -45,8 +45,8 @@ def test_a_score_that_is_not_a_number_has_no_quantiles():
     assert np.isnan(updates.quantiles(scores, np.array([0, 0.5]))).all()
 
 
-@pytest.mark.parametrize(("algorithm", "updates"), [("SO_GAAL", 3 * 3), ("MO_GAAL", 2 * 3 + 1)])
-def test_generators_freeze_when_the_published_program_looks(algorithm, updates):
+@pytest.mark.parametrize(("algorithm", "count"), [("SO_GAAL", 3 * 3), ("MO_GAAL", 2 * 3 + 1)])
+def test_generators_freeze_when_the_published_program_looks(algorithm, count):
     kind = getattr(updates, algorithm)
-    assert kind.active_updates(2, batches_per_epoch=3, n_epochs=6, whether_stop=True) == updates
+    assert kind.active_updates(2, batches_per_epoch=3, n_epochs=6, whether_stop=True) == count
     assert kind.active_updates(2, batches_per_epoch=3, n_epochs=6, whether_stop=False) == 18

@@ -22,7 +22,7 @@ from gaal_alocc.callbacks import leave_models_alone
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.loop import Loop
 from gaal_alocc.progress import Progbar, tell
-from gaal_alocc.steps import test_on_batch, test_step, train_on_batch, train_step
+from gaal_alocc.steps import test_on_batch, test_step, traced_once, train_on_batch, train_step
 
 LOSSES = ["d_loss_real", "d_loss_fake", "g_loss", "g_loss_reconstruction", "g_loss_validity"]
 FIRST = ["g_loss_first", "g_loss_reconstruction_first", "g_loss_validity_first"]
@@ -124,7 +124,7 @@ def fused(
     It takes x and z, batches of images and their noisy copies, (M, B, height, width, channels), and
     returns the losses of the M updates, (M, len(algorithm.losses)).
     """
-    door = Door(train_step, test_step)
+    door = Door(traced_once(train_step), traced_once(test_step))
     dtype = networks.generator.inputs[0].dtype
     shape = (None, batch_size, *networks.generator.input_shape[1:])
     signature = [tf.TensorSpec(shape, dtype)] * 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
+import tensorflow as tf
 
 from gaal_alocc import distribution
 
@@ -29,3 +32,20 @@ def test_step(model: keras.Model, x, y) -> dict:
     """Pass of the second door that trains nothing."""
     model.reset_metrics()
     return distribution.run_step(model, model.test_step, x, y)
+
+
+def traced_once(step: Callable) -> Callable:
+    """Trace a step of the second door once, though an update takes it several times.
+
+    Its batches are always of one shape.
+    """
+    made = {}
+
+    @tf.autograph.experimental.do_not_convert  # nothing to convert
+    def call(model: keras.Model, x, y) -> dict:
+        if model not in made:
+            graph = tf.function(lambda x, y: step(model, x, y), autograph=False)
+            made[model] = graph.get_concrete_function(x, y)
+        return made[model](x, y)
+
+    return call

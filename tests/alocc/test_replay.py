@@ -92,15 +92,13 @@ def test_default_type_is_restored_after_an_error():
     assert keras.layers.Dense(1).compute_dtype == "float32"
 
 
-FAST = ("discriminator_statistics_tracked", "cross_entropy_from_logits")
-
-
-def few_fast(names):
-    """Mark all but a few of them as slow."""
-    return [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
-@pytest.mark.parametrize("stock", few_fast(STOCK))
+@pytest.mark.parametrize(
+    "stock",
+    [
+        name if name == "cross_entropy_from_logits" else pytest.param(name, marks=pytest.mark.slow)
+        for name in STOCK
+    ],
+)
 def test_each_behaviour_of_keras_2_is_needed(stock):
     ingredients = replace(PUBLISHED, **STOCK[stock])
     assert broken(replay(DIM10, 1, ingredients))
@@ -214,7 +212,8 @@ DEPARTURES = {
 }
 
 
-@pytest.mark.parametrize("departure", few_fast(DEPARTURES))
+@pytest.mark.slow
+@pytest.mark.parametrize("departure", DEPARTURES)
 def test_each_departure_of_the_port_breaks_the_authors_record(departure, monkeypatch):
     changes = dict(DEPARTURES[departure])
     if "discriminator_model" in changes:

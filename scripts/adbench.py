@@ -24,7 +24,7 @@ sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewher
 import pandas as pd  # noqa: E402
 from common import processes  # noqa: E402
 from ranking import protocol, runs, tables  # noqa: E402
-from ranking.detectors import DETECTORS, INSTALL, Detector  # noqa: E402
+from ranking.detectors import DETECTORS, INSTALL, Detector, named  # noqa: E402
 
 from gaal_alocc.files import write_aside  # noqa: E402
 
@@ -109,7 +109,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("sets", nargs="*", metavar="SET", help="by name or number; all by default")
     parser.add_argument(
-        "--detectors", nargs="+", metavar="NAME", help="see --list; by default all installed ones"
+        "--detectors",
+        nargs="+",
+        metavar="NAME",
+        help="see --list; by default all installed ones. Parameters follow after a colon:"
+        ' "GAALEnsemble: n_estimators=1, n_updates=500"',
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N")
     parser.add_argument(
@@ -136,34 +140,34 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="list the detectors and leave")
     args = parser.parse_args(argv)
-    unknown = [name for name in args.detectors or [] if name not in DETECTORS]
-    if unknown:
-        parser.error(f"no detector {', '.join(unknown)}; expected some of {', '.join(DETECTORS)}")
+    try:
+        args.detectors = args.detectors and {name: named(name) for name in args.detectors}
+    except ValueError as error:
+        parser.error(str(error))
     for name, value in (("jobs", args.jobs), ("limit", args.limit)):
         if value is not None and not value > 0:
             parser.error(f"--{name} is {value}; expected more than 0")
     return args
 
 
-def chosen_detectors(names: list[str] | None, quick: bool) -> dict[str, Detector]:
-    """Resolve the detectors asked for, quick ones with one seed each.
+def chosen_detectors(asked: dict[str, Detector] | None, quick: bool) -> dict[str, Detector]:
+    """Take the detectors asked for, or all; quick ones with one seed each.
 
     Raises
     ------
     ValueError
         If one that is asked for is not installed; those not asked for are left out then.
     """
-    wanted = names or [name for name, detector in DETECTORS.items() if not detector.asked]
-    absent = {name: DETECTORS[name].missing for name in wanted}
-    absent = {name: packages for name, packages in absent.items() if packages}
-    if names and absent:
+    found = asked or {name: entry for name, entry in DETECTORS.items() if not entry.asked}
+    absent = {name: entry.missing for name, entry in found.items() if entry.missing}
+    if asked and absent:
         name, packages = next(iter(absent.items()))
         raise ValueError(f"{name} needs {' and '.join(packages)}, not installed here. {INSTALL}")
     if absent:
         print(f"not installed, left out: {', '.join(absent)}. {INSTALL}", file=sys.stderr)
-    found = {name: DETECTORS[name] for name in wanted if name not in absent}
+    found = {name: entry for name, entry in found.items() if name not in absent}
     if quick:
-        found = {name: replace(one, seeds=1) for name, one in found.items() if one.quick or names}
+        found = {name: replace(one, seeds=1) for name, one in found.items() if one.quick or asked}
     return found
 
 
@@ -212,7 +216,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nadbench: interrupted; call again to go on", file=sys.stderr)
         status = 130
-    table = runs.kept(runs.read(cells), wanted) if cells.exists() else pd.DataFrame()
+    table = runs.kept(runs.read(cells) if cells.exists() else None, wanted)
     if table.empty:
         return status
     kinds = pd.DataFrame(

@@ -9,13 +9,10 @@ that are there already are not made again. PyOD's need the extra "compare".
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
+import itertools
 import os
-import queue
 import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import gaal_alocc.cli
@@ -24,10 +21,9 @@ SCRIPTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
 
 import pandas as pd  # noqa: E402
-from common import processes, studies  # noqa: E402
+from common import cells, studies  # noqa: E402
 from porting import tables  # noqa: E402
 from porting.methods import IMAGE_SETS, METHODS, Problem, load_problem, method  # noqa: E402
-from porting.worker import words  # noqa: E402
 from ranking.detectors import INSTALL  # noqa: E402
 
 from gaal_alocc.files import write_aside  # noqa: E402
@@ -35,14 +31,6 @@ from gaal_alocc.files import write_aside  # noqa: E402
 REPORTS = SCRIPTS.parent / "reports" / "ports"
 ALL_DEPARTURES = "departures"
 RUN = ["method", "data", "settings", "seed"]
-
-
-class RunError(ValueError):
-    """A run that failed, and with it ``lost`` runs of its process."""
-
-    def __init__(self, message: str, lost: int) -> None:
-        super().__init__(message)
-        self.lost = lost
 
 
 def departures() -> list[str]:
@@ -56,101 +44,71 @@ def departures() -> list[str]:
     return names + ["+".join([algorithm, *port]) for algorithm, port in PORTS.values()]
 
 
-def plan(names: list[str], data: list[str], args) -> tuple[list[Problem], dict[tuple, dict]]:
-    """Lay out what is to be run.
+def plan(names: list[str], data: list[str], args) -> tuple[list[Problem], list[dict]]:
+    """Lay out what is to be run: the problems, and the runs, each with what a worker has to know.
 
-    Returns
-    -------
-    problems : list of Problem
-    runs : dict
-        For every (method, data, settings, seed) what a worker has to know of its data.
+    A run is alone in its process where its memory is measured.
     """
-    problems, runs = [], {}
+    problems, runs = [], []
     for dataset in data:
         images = dataset in IMAGE_SETS
         chosen = {name: method(name) for name in names if method(name).images == images}
         for digit in (args.digits if images else [None]) if chosen else []:
             problem = load_problem(dataset, args.data_home, digit)
             problems.append(problem)
-            where = {"data": dataset, "digit": digit}
-            where |= {"data_home": args.data_home, "stop_epochs": args.stop_epochs}
             # Seeds outermost: the first seed of all methods is there before the second begins.
-            for seed in range(args.seeds):
-                for name, entry in chosen.items():
-                    if entry.seeded or seed == 0:
-                        text = words(entry.settings(problem, args.stop_epochs))
-                        runs[name, problem.name, text, seed] = where
+            runs += [
+                {
+                    "method": name,
+                    "data": problem.name,
+                    "settings": words(entry.settings(problem, args.stop_epochs)),
+                    "seed": seed,
+                    "set": dataset,
+                    "digit": digit,
+                    "data_home": args.data_home,
+                    "stop_epochs": args.stop_epochs,
+                    "alone": entry.measured and not args.together,
+                }
+                for seed in range(args.first_seed, args.first_seed + args.seeds)
+                for name, entry in chosen.items()
+                if entry.seeded or seed == args.first_seed
+            ]
     return problems, runs
 
 
-def tasks(runs: dict[tuple, dict], jobs: int, together: bool) -> list[dict]:
-    """Share runs out among processes: one each where it is measured, else few processes."""
-    alone, shared = [], {}
-    for (name, data, _, seed), where in runs.items():
-        if method(name).measured and not together:
-            alone.append({**where, "runs": [(name, seed)]})
-        else:
-            shared.setdefault(data, (where, []))[1].append((name, seed))
-    parts = [{**where, "runs": some[i::jobs]} for where, some in shared.values()
-             for i in range(jobs)]  # fmt: skip
-    return alone + [part for part in parts if part["runs"]]
+def words(settings: dict) -> str:
+    """Say in words how a method is run."""
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "defaults"
 
 
-def work(task: dict, threads: int, finished: queue.Queue) -> None:
-    """Make a task's runs in a process of its own; put each one's rows, or the error."""
-    left = len(task["runs"])
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        processes.start("porting.worker", threads, errors) as process,
-    ):
-        with contextlib.suppress(BrokenPipeError):  # it has died already, and said why
-            process.stdin.write(json.dumps(task))
-            process.stdin.close()
-        for line in process.stdout:
-            finished.put(json.loads(line))
-            left -= 1
-        if process.wait() or left:
-            name, seed = task["runs"][-left]
-            said = processes.last_line(errors)
-            finished.put(RunError(f"{name} on {task['data']}, seed {seed}: {said}", left))
+def collect(path: Path, runs: list[dict], jobs: int, threads: int) -> pd.DataFrame:
+    """Make the runs that are missing in the table, keep it up to date, return what was asked for.
 
+    Raises
+    ------
+    ValueError
+        If a run fails, when the others are made.
+    """
+    errors = []
 
-def collect(
-    path: Path, runs: dict[tuple, dict], jobs: int, threads: int, together: bool = False
-) -> pd.DataFrame:
-    """Read the table of finished runs, make those that are missing, and keep it up to date."""
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""]) if path.exists() else None
-    known = set() if table is None else set(table[RUN].itertuples(index=False, name=None))
-    missing = {key: where for key, where in runs.items() if key not in known}
-    done = len(runs) - len(missing)
-    if done:
-        print(f"{done} of {len(runs)} runs are there already", flush=True)
-    finished, errors = queue.Queue(), []
-    with ThreadPoolExecutor(jobs) as executor:
-        for task in tasks(missing, jobs, together):
-            executor.submit(work, task, threads, finished)
-        try:
-            while done + sum(error.lost for error in errors) < len(runs):
-                rows = finished.get()
-                if isinstance(rows, RunError):  # the others go on
-                    errors.append(rows)
-                    continue
-                rows = pd.DataFrame(rows)
-                table = rows if table is None else pd.concat([table, rows], ignore_index=True)
-                write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
-                done += 1
-                show(rows, done, len(runs))
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+    def work(run: dict) -> tuple[dict, dict]:
+        return run, cells.run(run, "porting.worker", threads)
+
+    def make(missing: list[dict]) -> Iterator[pd.DataFrame]:
+        for run, made in itertools.chain.from_iterable(
+            cells.spread(work, ([run] for run in missing), jobs)
+        ):
+            if "rows" in made:
+                yield pd.DataFrame(made["rows"])
+            else:
+                errors.append(
+                    f"{run['method']} on {run['data']}, seed {run['seed']}: {made['error']}"
+                )
+
+    table = cells.collect(path, RUN, runs, make, show)
     if errors:
-        raise errors[0]
-    # Only what was asked for, and in its order: the table may hold more.
-    places = {key: place for place, key in enumerate(runs)}
-    keys = table[RUN].itertuples(index=False, name=None)
-    table = table.assign(place=[places.get(key, -1) for key in keys]).fillna({"score": ""})
-    table = table[table["place"] >= 0].sort_values("place", kind="stable")
-    return table.drop(columns="place")
+        raise ValueError(errors[0])
+    return cells.kept(table, runs, RUN)
 
 
 def show(rows: pd.DataFrame, done: int, total: int) -> None:
@@ -208,9 +166,13 @@ def main(argv: list[str] | None = None) -> int:
         metavar="NAME",
         help="published data sets, synthetic (a made onecluster), mnist or digits",
     )
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="N seeds (5)")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="from N on (0)")
     parser.add_argument(
-        "--stop_epochs", type=int, metavar="N", help="of GAAL, by default the published ones"
+        "--stop_epochs",
+        type=lambda text: text if text == "auto" else int(text),
+        metavar="N|auto",
+        help="of GAAL, by default the published ones; auto is for ours alone",
     )
     parser.add_argument("--digits", type=int, nargs="+", default=[1], help="target classes")
     parser.add_argument(
@@ -232,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("seeds", "jobs", "threads", "stop_epochs"):
         value = getattr(args, name)
-        if value is not None and value < 1:
+        if value not in (None, "auto") and value < 1:
             parser.error(f"--{name} is {value}; expected at least 1")
     if args.list:
         show_list()
@@ -242,7 +204,7 @@ def main(argv: list[str] | None = None) -> int:
     if not runs:
         parser.error("none of these methods goes with this data")
     args.output.mkdir(parents=True, exist_ok=True)
-    table = collect(args.output / "runs.csv", runs, args.jobs, args.threads, args.together)
+    table = collect(args.output / "runs.csv", runs, args.jobs, args.threads)
     sources = [problem.source for problem in problems]
     text = tables.summary(table, studies.called("compare_ports", argv), sources)
     write_aside(args.output / "summary.md", lambda aside: aside.write_text(text))

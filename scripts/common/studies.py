@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gaal_alocc.files import write_aside
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from common import cells
 
 Main = Callable[[list[str] | None], int]
 
@@ -41,13 +39,6 @@ def called(script: str, argv: list[str] | None) -> str:
     return " ".join([f"python scripts/{script}.py", *(sys.argv[1:] if argv is None else argv)])
 
 
-def read(path: Path) -> pd.DataFrame | None:
-    """Read the table of finished runs; None where there is none yet."""
-    import pandas as pd
-
-    return pd.read_csv(path) if path.exists() else None
-
-
 def collect(
     path: Path,
     key: Sequence[str],
@@ -75,21 +66,14 @@ def collect(
     DataFrame or None
         All of the table, other runs too; None if it has none.
     """
-    import pandas as pd
 
-    table = read(path)
-    known = set() if table is None else set(table[[*key]].itertuples(index=False, name=None))
-    for number, one in enumerate(wanted, 1):
-        label = f"{number}/{len(wanted)} " + ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in zip(key, one)
-        )
-        if one in known:
-            print(f"{label}: there already", flush=True)
-            continue
-        rows = run(*one)
-        for place, (name, value) in enumerate(zip(key, one)):
-            rows.insert(place, name, value)
-        table = rows if table is None else pd.concat([table, rows], ignore_index=True)
-        write_aside(path, lambda aside, table=table: table.to_csv(aside, index=False))
-        print(f"{label}: {tell(rows)}", flush=True)
-    return table
+    def make(missing: list[dict]) -> Iterator[pd.DataFrame]:
+        for one in missing:
+            rows = run(*one.values())
+            yield pd.DataFrame(one, index=rows.index).join(rows)
+
+    def show(rows: pd.DataFrame, done: int, total: int) -> None:
+        named = ", ".join(f"{name.replace('_', ' ')} {rows[name].iloc[0]}" for name in key)
+        print(f"{done}/{total} {named}: {tell(rows)}", flush=True)
+
+    return cells.collect(path, key, [dict(zip(key, one)) for one in wanted], make, show)

@@ -53,7 +53,7 @@ class Method:
     title: str
     modules: tuple[str, ...]
     fit: Callable[[Problem, dict, int], Fitted]
-    settings: Callable[[Problem, int | None], dict]
+    settings: Callable[[Problem, int | str | None], dict]
     images: bool = False
     seeded: bool = True
     measured: bool = True
@@ -148,8 +148,10 @@ def _image_problem(name: str, home: Path | None, digit: int) -> Problem:
 # Settings
 
 
-def _stop_epochs(algorithm: str) -> Callable:
-    def settings(problem: Problem, stop_epochs: int | None) -> dict:
+def _stop_epochs(algorithm: str, ours: bool = True) -> Callable:
+    def settings(problem: Problem, stop_epochs: int | str | None) -> dict:
+        if stop_epochs == "auto" and not ours:
+            raise ValueError("stop_epochs='auto' is for so-gaal and mo-gaal; expected a number.")
         published = problem.so_stop_epochs if algorithm == SO else problem.mo_stop_epochs
         chosen = {"stop_epochs": published if stop_epochs is None else stop_epochs}
         return chosen if algorithm == SO else {**chosen, "k": problem.k}
@@ -158,7 +160,7 @@ def _stop_epochs(algorithm: str) -> Callable:
 
 
 def _epoch_num(problem: Problem, stop_epochs: int | None) -> dict:
-    return {"epoch_num": 3 * _stop_epochs(SO)(problem, stop_epochs)["stop_epochs"]}
+    return {"epoch_num": 3 * _stop_epochs(SO, ours=False)(problem, stop_epochs)["stop_epochs"]}
 
 
 def _fixed(**settings) -> Callable:
@@ -233,8 +235,9 @@ def _gaal(title: str, algorithm: str, departures: tuple[str, ...] = (), **parame
         # The publication's stop node, also where a departure stops the generator earlier.
         published = {SO: training.SO_GAAL, MO: training.MO_GAAL}[algorithm]
         epochs = len(history) // batches
-        stop = published.active_updates(detector.stop_epochs, batches, epochs, True) - 1
+        stop = published.active_updates(detector.stop_epochs_, batches, epochs, True) - 1
         facts = {
+            "stop_epochs": detector.stop_epochs_,
             "auc_stop": history["auc"].iloc[stop],
             "auc_best": history["auc"].max(),
             "d_loss_lowest": history["discriminator_loss"].min(),
@@ -269,8 +272,8 @@ def _pyod_of_images(name: str, module: str, **settings) -> Method:
 METHODS = {
     "so-gaal": _gaal("SOGAAL", SO),
     "mo-gaal": _gaal("MOGAAL", MO),
-    "pyod-so-gaal": _port("PyOD SO_GAAL", "so_gaal", "SO_GAAL", _stop_epochs(SO)),
-    "pyod-mo-gaal": _port("PyOD MO_GAAL", "mo_gaal", "MO_GAAL", _stop_epochs(MO)),
+    "pyod-so-gaal": _port("PyOD SO_GAAL", "so_gaal", "SO_GAAL", _stop_epochs(SO, ours=False)),
+    "pyod-mo-gaal": _port("PyOD MO_GAAL", "mo_gaal", "MO_GAAL", _stop_epochs(MO, ours=False)),
     "pyod-so-gaal-new": _port("PyOD so_gaal_new", "so_gaal_new", "SO_GAAL", _epoch_num),
     "post-bias-1e-5": _post("generator_bias_1e-5"),
     "post-bias-1": _post("generator_bias_1"),

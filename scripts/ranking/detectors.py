@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,35 @@ DETECTORS = {
     "AutoEncoder": Detector("pyod.models.auto_encoder", "AutoEncoder", quick=False),
 }
 """By the name in tables and on the command line: the GAALs, their ports, the usual company."""
+
+
+def named(name: str) -> Detector:
+    """Find a detector by its name, or make it with others of its parameters.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``DETECTORS``, and after a colon its parameters as a call of Python has them:
+        ``GAALEnsemble: n_estimators=1, n_updates=500``.
+
+    Returns
+    -------
+    Detector
+
+    Raises
+    ------
+    ValueError
+        If there is no such detector, or the parameters are no such list.
+    """
+    plain, _, changed = name.partition(":")
+    if plain not in DETECTORS:
+        raise ValueError(f"no detector {plain}; expected some of {', '.join(DETECTORS)}")
+    known = DETECTORS[plain]
+    try:
+        call = ast.parse(f"f({changed.strip()})", mode="eval").body
+        if call.args or None in (parameters := {k.arg: k.value for k in call.keywords}):
+            raise ValueError("not all have names")
+        parameters = {name: ast.literal_eval(value) for name, value in parameters.items()}
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{name}: expected name=value, ... after the colon ({error})") from None
+    return replace(known, parameters={**known.parameters, **parameters})

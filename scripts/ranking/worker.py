@@ -1,21 +1,13 @@
-"""One process that fits and scores, a cell of the table after the other.
-
-Run as ``python -m ranking.worker``: a line of JSON comes in with a cell, one goes out when
-its data are there and the detector is imported, and one with its rows.
-"""
+"""One process that fits and scores, ``python -m ranking.worker``: see ``common.cells.serve``."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
 import math
-import os
-import signal
-import sys
 import time
-import warnings
+from collections.abc import Callable
 
+from common.cells import serve
 from common.processes import peak_memory
 
 from ranking import protocol
@@ -56,29 +48,14 @@ def run(cell: dict, chosen: Detector, parts: protocol.Division) -> list[dict]:
     ]
 
 
-def main() -> None:
-    """Answer cells until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks for cells ends this process
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.simplefilter("ignore")
-    answers = sys.stdout
-
-    def say(what) -> None:
-        print(json.dumps(what), file=answers, flush=True)
-
-    with contextlib.redirect_stdout(sys.stderr):  # PyOD prints a line an epoch
-        for line in sys.stdin:
-            cell = json.loads(line)
-            try:
-                where = (cell["data"], cell["data_home"], cell["offline"], cell["seed"])
-                parts = division(*where, cell["protocol"])
-                chosen = Detector(**cell["entry"])
-                chosen.kind()
-                say({"ready": True})
-                say({"rows": run(cell, chosen, parts)})
-            except Exception as error:  # costs this cell alone
-                say({"error": f"{type(error).__name__}: {error}"})
+def prepare(cell: dict) -> Callable[[], list[dict]]:
+    """Divide the rows of a cell, import its detector, and leave it to be fitted."""
+    where = (cell["data"], cell["data_home"], cell["offline"], cell["seed"])
+    parts = division(*where, cell["protocol"])
+    chosen = Detector(**cell["entry"])
+    chosen.kind()
+    return functools.partial(run, cell, chosen, parts)
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

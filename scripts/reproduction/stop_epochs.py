@@ -114,7 +114,9 @@ def judge_stopping(runs: list[dict]) -> Outcome:
 
 
 def draw_stopping(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
-    """Draw the losses without stopping, and the update found."""
+    """Draw the losses without stopping, the update found, and the published one."""
+    from gaal.datasets import PUBLISHED as SETS
+
     sorted_out = cases(runs)
     columns = 4 if len(sorted_out) > 4 else 2
     lines = -(-len(sorted_out) // columns)
@@ -124,11 +126,17 @@ def draw_stopping(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
         ax.plot(smoothed(first["loss"]), color="tab:red", linewidth=1)
         if not math.isnan(first["update"]):
             ax.axvline(first["update"], color="0.2", linestyle="--", linewidth=1)
+        n = SETS[name].rows
+        published = first["parameters"]["stop_epochs"] * (n // min(500, n))
+        ax.axvline(published, color="0.6", linestyle=":", linewidth=1)
         ax.set_title(f"{name}, {algorithm}", fontsize="x-small")
         ax.tick_params(labelsize="x-small")
     for ax in axes[len(sorted_out) :]:
         ax.remove()
-    figure.suptitle("Generator loss without stopping; dashed: where its fall slows", fontsize=9)
+    told = (
+        "Generator loss without stopping; dashed: where its fall slows, dotted: the published stop"
+    )
+    figure.suptitle(told, fontsize=9)
     return {"Generator loss without stopping": figure}
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from alocc_mnist import load
+from alocc_mnist import load, split_at
 from common import studies
-from mnist_authors import laid_out, split_at
+from common.tables import frame
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
@@ -63,44 +63,37 @@ def programs() -> dict[str, dict[str, Setting]]:
     def updated(base: Setting, update) -> Setting:
         return replace(base, algorithm=training.Algorithm(update, base.algorithm.losses))
 
-    def both(base: Setting, layer) -> Setting:
-        return mixed(base, generator_normalization=layer, discriminator_normalization=layer)
+    def taken(base: Setting, other: Setting, *names: str) -> Setting:
+        return mixed(base, **{name: getattr(other.ingredients, name) for name in names})
 
-    glorot, normal = keras.initializers.GlorotUniform, keras.initializers.RandomNormal
-    a, p = authors.ingredients, port.ingredients
+    output = ("reconstruction_activation", "reconstruction_loss")
+    slower = functools.partial(tensorflow1.BatchNormalization, momentum=0.99)
+    faster = functools.partial(keras2.BatchNormalization, momentum=0.9)
+    from_zero = functools.partial(keras.optimizers.RMSprop, epsilon=1e-10)
+    normal = functools.partial(keras.initializers.RandomNormal, stddev=0.02)
     return {
         "authors": {
             "none": authors,
-            "decoder": replace(authors, decoder="upsampling"),
-            "sigmoid and its cross-entropy": mixed(
-                authors,
-                reconstruction_activation="sigmoid",
-                reconstruction_loss=p.reconstruction_loss,
-            ),
+            "decoder": replace(authors, decoder=port.decoder),
+            "sigmoid and its cross-entropy": taken(authors, port, *output),
             "clean target": updated(authors, clean_target),
             "two D steps": updated(authors, two_steps_of_d),
-            "accumulators from zero": mixed(
-                authors, optimizer=functools.partial(keras.optimizers.RMSprop, epsilon=1e-10)
-            ),
+            "accumulators from zero": mixed(authors, optimizer=from_zero),
             "D's statistics stay at 0 and 1": mixed(
                 authors, discriminator_normalization=untracked(tensorflow1.BatchNormalization)
             ),
-            "Glorot kernels": mixed(authors, kernel_initializer=glorot, output_initializer=glorot),
-            "slope 0.3": mixed(authors, leaky_relu=p.leaky_relu),
-            "clipping": replace(authors, clipvalue=1.0),
-            "decay": replace(authors, decay=1e-8),
-            "momentum 0.99": both(
-                authors, functools.partial(tensorflow1.BatchNormalization, momentum=0.99)
+            "Glorot kernels": taken(authors, port, "kernel_initializer", "output_initializer"),
+            "slope 0.3": taken(authors, port, "leaky_relu"),
+            "clipping": replace(authors, clipvalue=port.clipvalue),
+            "decay": replace(authors, decay=port.decay),
+            "momentum 0.99": mixed(
+                authors, generator_normalization=slower, discriminator_normalization=slower
             ),
         },
         "published": {
             "none": port,
-            "decoder": replace(port, decoder="transpose"),
-            "tanh and its cross-entropy": mixed(
-                port,
-                reconstruction_activation="tanh",
-                reconstruction_loss=a.reconstruction_loss,
-            ),
+            "decoder": replace(port, decoder=authors.decoder),
+            "tanh and its cross-entropy": taken(port, authors, *output),
             "noisy target": updated(port, noisy_target),
             "one D step": updated(port, one_step_of_d),
             "accumulators from one": mixed(port, optimizer=tensorflow1.RMSProp),
@@ -108,17 +101,12 @@ def programs() -> dict[str, dict[str, Setting]]:
                 port, discriminator_normalization=keras2.BatchNormalization
             ),
             "normal kernels": mixed(
-                port,
-                kernel_initializer=a.kernel_initializer,
-                output_initializer=functools.partial(normal, stddev=0.02),
+                taken(port, authors, "kernel_initializer"), output_initializer=normal
             ),
-            "slope 0.2": mixed(port, leaky_relu=a.leaky_relu),
-            "no clipping": replace(port, clipvalue=None),
-            "no decay": replace(port, decay=0.0),
-            "momentum 0.9": mixed(
-                port,
-                generator_normalization=functools.partial(keras2.BatchNormalization, momentum=0.9),
-            ),
+            "slope 0.2": taken(port, authors, "leaky_relu"),
+            "no clipping": replace(port, clipvalue=authors.clipvalue),
+            "no decay": replace(port, decay=authors.decay),
+            "momentum 0.9": mixed(port, generator_normalization=faster),
         },
     }
 
@@ -289,7 +277,7 @@ def summary(table, command: str) -> str:
                 }
             )
         lines += [f"## In {base!r}, epochs {last // 2} to {last}", ""]
-        lines += [*laid_out(pd.DataFrame(rows)), ""]
+        lines += [*frame(pd.DataFrame(rows)), ""]
     return "\n".join(lines)
 
 
@@ -314,8 +302,7 @@ def main(argv: list[str] | None = None) -> int:
     images = load(args.dataset, args.dataset_address)
     args.output.mkdir(parents=True, exist_ok=True)
     path = args.output / "epochs.csv"
-    before = studies.read(path)
-    if before is not None and (missing := sorted({*SINCE} - {*before.columns})):
+    if path.exists() and (missing := sorted({*SINCE} - {*pd.read_csv(path).columns})):
         raise ValueError(f"{path} has no column {', '.join(missing)}: take another --output")
     wanted = [
         (base, departure, digit, seed)

@@ -1,186 +1,418 @@
-"""Run ALOCC on MNIST: the published setting on one digit, and F1 by share of outliers.
+"""ALOCC on MNIST: the authors' program by every rule that turns its epochs into one score.
 
-Targets: "published" trains with the tutorial's settings and measures the AUC of the three
-scores after every epoch on the whole test set; "corrected" takes every digit as the target
-class in turn and measures F1 and AUC by share of outliers, as in the paper's figure 8. Results
-go run by run into one table, and runs that are there already are not made again. "authors" does
-it with the program of the paper's authors, see mnist_authors.py.
+A run keeps what every score gives, after every epoch, to 1000 training images and to all test
+images, so that a rule is tried without training again. No rule looks at a label. They were
+written down before any digit was looked at by them; which is the best is chosen on digits 0 to 4.
+
+"corrected" lays out beside it, digit by digit, what a report of scripts/reproduce.py has of the
+corrected port.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import sys
-import time
 from pathlib import Path
 
-import mnist_authors
 import numpy as np
 import pandas as pd
-from common import studies
-from mnist_authors import LABELS, THRESHOLDS, laid_out, paper_rows
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
 
-REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_mnist"
-SETTINGS = {
-    "published": {"fidelity": "published"},
-    "corrected": {"fidelity": "corrected", "epochs": 1},
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import studies
+from common.tables import frame
+from reproduction import stored
+from reproduction.alocc_digits import split_at
+from reproduction.target import columns
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+TARGETS = ("authors", "corrected")
+SETTINGS = {"fidelity": "authors"}
+VARIANTS = {  # of the paper, where the authors' program has others
+    "lambda": {"r_alpha": 0.4},
+    "wide": {"gf_dim": 64, "df_dim": 64},  # 64 to 512 filters, figures 3 and 4
 }
-TARGETS = [*SETTINGS, "authors"]
-DIGITS = {"published": [1], "corrected": list(range(10)), "authors": list(range(10))}
-TRAIN_SIZE = {"published": None, "corrected": 2560}
-LAST_UPDATES = 10  # whose mean is the reconstruction loss at the end of an epoch
-RUN = ["experiment", "digit", "seed"]
+VALIDATION = 5000  # training images that TensorFlow's tutorial reader sets aside
+REFERENCES = 1000
+FIRST_EPOCH = 5  # before it the sign of training images says nothing
+CHOOSING = range(5)  # digits on which a rule is chosen
+LABELS = {"d_rx": "D(R(x))", "d_x": "D(x)", "reconstruction": "reconstruction"}
+THRESHOLDS = ("best", "share")
 
 
 # ---------------------------------------------------------------------------------------
 # Runs
 
 
-def by_epoch(detector, images, X_train, digit: int):
-    """Fit, and measure the AUC of the three scores after every epoch on the whole test set."""
-    from alocc.protocols import auc_by_epoch
-
-    detector.fit(X_train)
-    auc = auc_by_epoch(detector, images.test_data, images.test_target == digit)
-    losses = detector.history_.groupby("epoch")["g_loss_reconstruction"]
-    table = auc.melt(["epoch", "chosen"], var_name="score", value_name="auc")
-    return table.assign(
-        reconstruction_loss=table["epoch"].map(losses.mean()),
-        reconstruction_loss_end=table["epoch"].map(
-            losses.apply(lambda v: v.tail(LAST_UPDATES).mean())
-        ),
-    )
+def kept(folder: Path, digit: int, seed: int, epochs: int) -> Path:
+    """Name the file of a run."""
+    return folder / f"digit{digit}_seed{seed}_epochs{epochs}.npz"
 
 
-def by_share(detector, images, X_train, digit: int, seed: int):
-    """Fit, and measure F1 and AUC by share of outliers."""
-    from alocc.protocols import f1_auc_by_outlier_share
-
-    table = f1_auc_by_outlier_share(
-        detector,
-        X_train,
-        np.full(len(X_train), digit),
-        X_test=images.test_data,
-        y_test=images.test_target,
-        seeds=[seed],
-        threshold=THRESHOLDS,
-    )
-    return table.drop(columns=["target", "seed"])
-
-
-def describe(experiment: str, images) -> str:
-    """Say in words how an experiment's runs are made."""
-    n = TRAIN_SIZE[experiment]
-    size = "all" if n is None else f"the first {n} of them"
-    settings = ", ".join(f"{key}={value}" for key, value in SETTINGS[experiment].items())
-    return f"{images.name}, training images of the digit: {size}; {settings}"
-
-
-def run(experiment: str, digit: int, seed: int, images):
-    """Make one run and return its rows."""
+def run(digit: int, seed: int, epochs: int, images, path: Path, variant: dict) -> None:
+    """Train, or go on training, and keep the scores of every epoch in one file."""
     from alocc import ALOCC
+    from alocc.protocols import scores_by_epoch
 
-    X_train = images.data[images.target == digit][: TRAIN_SIZE[experiment]]
-    detector = ALOCC(**SETTINGS[experiment], random_state=seed)
-    start = time.perf_counter()
-    if experiment == "published":
-        rows = by_epoch(detector, images, X_train, digit)
+    if path.exists():
+        return
+    X = training_images(images, digit)
+    detector = ALOCC(epochs, **{**SETTINGS, **variant}, random_state=seed)
+    snapshots = path.with_name(f"digit{digit}_seed{seed}")
+    detector.fit(X, checkpoint_dir=snapshots, checkpoint_every=2, resume=True)
+    parts = {"train": X[:: max(1, len(X) // REFERENCES)][:REFERENCES], "test": images.test_data}
+    arrays = {
+        f"{part}/{score}": values.astype(np.float32)
+        for part, some in parts.items()
+        for score, values in scores_by_epoch(detector, some).items()
+    }
+    columns = list(detector.history_.columns)
+    arrays |= {"history": detector.history_.to_numpy(np.float32), "columns": columns}
+    save(path, arrays)
+
+
+def training_images(images, digit: int):
+    """Images of the digit, as the authors' program takes them."""
+    first = VALIDATION if images.name == "mnist" else 0
+    return images.data[first:][images.target[first:] == digit]
+
+
+def baselines(digit: int, images, path: Path) -> None:
+    """Score the test images by detectors of others, fitted on the same training images."""
+    from alocc.datasets import to_unit
+    from alocc.protocols import lof_baseline
+
+    if path.exists():
+        return
+    X, X_test = training_images(images, digit), images.test_data
+    flat, flat_test = (to_unit(part).reshape(len(part), -1) for part in (X, X_test))
+    arrays = {
+        "mean image": -((flat_test - flat.mean(axis=0)) ** 2).mean(axis=1),
+        "LOF": lof_baseline().fit(X).score_samples(X_test),
+    }
+    try:
+        from pyod.models.auto_encoder import AutoEncoder
+        from pyod.models.deep_svdd import DeepSVDD
+    except ImportError:
+        pass  # the table goes without
     else:
-        rows = by_share(detector, images, X_train, digit, seed)
-    return rows.assign(
-        settings=describe(experiment, images),
-        n_train=len(X_train),
-        seconds=round(time.perf_counter() - start, 1),
-    )
+        detectors = {
+            "AutoEncoder (PyOD)": AutoEncoder(verbose=0, random_state=0),
+            "DeepSVDD (PyOD)": DeepSVDD(n_features=flat.shape[1], verbose=0, random_state=0),
+        }
+        for name, detector in detectors.items():
+            arrays[name] = -np.asarray(detector.fit(flat).decision_function(flat_test))
+    save(path, arrays)
 
 
-def tell(rows) -> str:
-    """Say what a run gives."""
-    used = rows[rows["chosen"]] if "chosen" in rows else rows
-    means = used.groupby("score")["auc"].mean()
-    text = ", ".join(f"{label} {means[score]:.3f}" for score, label in LABELS.items())
-    return f"AUC {text} ({rows['seconds'].iloc[0]:.0f} s)"
-
-
-def collect(path: Path, wanted: list[tuple], images):
-    """Make the runs that are missing, beside none that were made with other settings."""
-    table = studies.read(path)
-    pairs = [] if table is None else table[["experiment", "settings"]].drop_duplicates().to_numpy()
-    for experiment, settings in pairs:
-        if settings != describe(experiment, images):
-            raise ValueError(
-                f"{path} holds runs made with other settings ({experiment}: {settings}); choose"
-                " another --output."
-            )
-    return studies.collect(path, RUN, wanted, functools.partial(run, images=images), tell)
+def save(path: Path, arrays: dict) -> None:
+    """Write arrays as one compressed npz file, aside first."""
+    write_aside(path, lambda aside: np.savez_compressed(aside, **arrays))
 
 
 # ---------------------------------------------------------------------------------------
-# Summary
+# Rules: of a score by epoch, on training and on test images, (epochs, images), each makes one or
+# several detectors, (detectors, test images), whose F1 and AUC are averaged.
 
 
-def epochs_table(table):
-    """Lay out the AUC after every epoch: a row a seed and epoch."""
-    run = ["digit", "seed", "epoch", "chosen", "reconstruction_loss", "reconstruction_loss_end"]
-    wide = table.pivot(index=run, columns="score", values="auc").reset_index()
-    columns = {
-        "loss, mean": "reconstruction_loss",
-        f"loss, last {LAST_UPDATES}": "reconstruction_loss_end",
-        **{f"AUC {label}": score for score, label in LABELS.items()},
-    }
-    epochs = wide["epoch"].map("{:.0f}".format) + np.where(wide["chosen"], " (chosen)", "")
-    numbers = {name: wide[column].map("{:.3f}".format) for name, column in columns.items()}
-    return wide[["digit", "seed"]].assign(epoch=epochs, **numbers)
+def raw(train, test):
+    """Take every epoch as it is."""
+    return test[FIRST_EPOCH:]
 
 
-def shares_table(table, value: str, threshold: str, paper: bool = True):
-    """Lay out means of F1 or AUC: a row a score, a column a share of outliers."""
+def oriented(train, test):
+    """Every epoch, with the sign of its mean over training images."""
+    return (np.sign(train.mean(axis=1, keepdims=True)) * test)[FIRST_EPOCH:]
+
+
+def last(train, test):
+    """Take the last epoch, oriented."""
+    return oriented(train, test)[-1:]
+
+
+def standardised(train, test):
+    """Oriented, in standard deviations of training images."""
+    sign = np.sign(train.mean(axis=1, keepdims=True))
+    deviation = train.std(axis=1, keepdims=True)
+    return (sign * (test - train.mean(axis=1, keepdims=True)) / deviation)[FIRST_EPOCH:]
+
+
+def mean_of_epochs(train, test):
+    """Mean of the standardised epochs."""
+    return standardised(train, test).mean(axis=0, keepdims=True)
+
+
+def relative_mean(train, test):
+    """Mean of the logits in shares of their mean over training images.
+
+    Outliers have less of the same response: how much less, epoch by epoch.
+    """
+    return (test / train.mean(axis=1, keepdims=True))[FIRST_EPOCH:].mean(axis=0, keepdims=True)
+
+
+def mean_of_sides(train, test):
+    """Mean of the standardised epochs, too strong a response counting against an image, too."""
+    return -np.abs(standardised(train, test)).mean(axis=0, keepdims=True)
+
+
+def lowest_quarter(train, test):
+    """Mean of the quarter of the standardised epochs that speak most against an image."""
+    ordered = np.sort(standardised(train, test), axis=0)
+    return ordered[: max(1, len(ordered) // 4)].mean(axis=0, keepdims=True)
+
+
+def distance(train, test):
+    """Mahalanobis distance of an image's logits of all epochs from the training images'.
+
+    The covariance is Ledoit and Wolf's, of the training images.
+    """
+    from sklearn.covariance import LedoitWolf
+
+    signs = standardised(train, train)
+    found = LedoitWolf().fit(signs.T)
+    return -found.mahalanobis(standardised(train, test).T)[None]
+
+
+RULES = {
+    "raw": raw,
+    "oriented": oriented,
+    "last epoch, oriented": last,
+    "mean of epochs": mean_of_epochs,
+    "relative mean of epochs": relative_mean,
+    "lowest quarter of epochs": lowest_quarter,
+    "mean of epochs, both sides": mean_of_sides,
+    "distance in all epochs": distance,
+}
+BOTH = "D(x) and D(R(x))"  # their epochs together
+
+
+def detectors(arrays) -> dict[tuple[str, str], object]:
+    """Apply every rule to every score: (rule, score) to (detectors, test images)."""
+    found = {}
+    for rule, function in RULES.items():
+        for score, label in LABELS.items():
+            train, test = arrays[f"train/{score}"], arrays[f"test/{score}"]
+            if score == "reconstruction":
+                if rule == "raw":  # it has a sign of its own
+                    found[rule, label] = function(train, test)
+                elif rule == "mean of epochs":
+                    values = (test / train.std(axis=1, keepdims=True))[FIRST_EPOCH:]
+                    found[rule, label] = values.mean(axis=0, keepdims=True)
+                continue
+            found[rule, label] = function(train, test)
+        if rule not in ("raw", "oriented", "last epoch, oriented"):
+            # Epochs of either score one after the other, those before FIRST_EPOCH left out.
+            pair = [
+                np.concatenate([arrays[f"{part}/d_x"][:FIRST_EPOCH]]
+                    + [arrays[f"{part}/{s}"][FIRST_EPOCH:] for s in ("d_x", "d_rx")])
+                for part in ("train", "test")
+            ]  # fmt: skip
+            found[rule, BOTH] = function(*pair)
+    return found
+
+
+# ---------------------------------------------------------------------------------------
+# F1 and AUC
+
+
+def measure(found: dict, digit: int, seed: int, images):
+    """F1 and AUC of all detectors, by share of outliers; of several epochs their mean."""
+    from alocc.protocols import OUTLIER_SHARES, f1_auc
+
+    rows = {}
+    for share in OUTLIER_SHARES:
+        split = split_at(share, digit, seed, images)
+        for (rule, score), several in found.items():
+            epochs = [
+                f1_auc({score: values}, split.is_outlier, THRESHOLDS)
+                for values in several[:, split.test_index]
+            ]
+            means = pd.concat(epochs).groupby("threshold", sort=False)[["f1", "auc"]].mean()
+            rows[digit, seed, rule, score, share] = means
+    keys = ["digit", "seed", "rule", "score", "outlier_share"]
+    return pd.concat(rows, names=keys).reset_index()
+
+
+def collect(
+    folder: Path,
+    wanted: list[tuple[int, int]],
+    epochs: int,
+    images,
+    train: bool = True,
+    variant: str | None = None,
+):
+    """Make the runs that are missing, and measure those that are there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the runs.
+    wanted : list of (digit, seed)
+    epochs : int
+    images : Bunch
+        From :func:`alocc.datasets.load_images`.
+    train : bool, default=True
+        False measures only what is there.
+    variant : str, optional
+        One of VARIANTS, whose runs need a folder of their own, beside "authors".
+
+    Returns
+    -------
+    DataFrame or None
+        None where there is no run.
+    """
+    plain = folder.with_name("authors")  # the other detectors have no variants
+    for needed in (folder, plain):
+        needed.mkdir(parents=True, exist_ok=True)
+    tables = []
+    for number, (digit, seed) in enumerate(wanted, 1):
+        path = kept(folder, digit, seed, epochs)
+        state = "there already" if path.exists() else "trained" if train else "missing"
+        if train:
+            run(digit, seed, epochs, images, path, VARIANTS.get(variant, {}))
+        print(f"{number}/{len(wanted)} digit {digit}, seed {seed}: {state}", flush=True)
+        if not path.exists():
+            continue
+        with np.load(path) as arrays:
+            tables.append(measure(detectors(arrays), digit, seed, images))
+    for digit, seed in wanted if tables else ():
+        others = plain / f"digit{digit}_baselines.npz"
+        if train:
+            baselines(digit, images, others)
+        if others.exists():
+            with np.load(others) as arrays:
+                found = {("other detectors", name): arrays[name][None] for name in arrays.files}
+            tables.append(measure(found, digit, seed, images))
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def paper_rows(shares) -> dict[str, list[str]]:
+    """Give the F1 that the paper has at these shares, and that of calling everything an inlier."""
+    from alocc.plots import PAPER_F1, PAPER_OUTLIER_SHARES
+    from alocc.protocols import everything_inlier_f1
+
+    rows = {}
+    for name in ("D(R(X))", "D(X)"):
+        known = dict(zip(PAPER_OUTLIER_SHARES, PAPER_F1[name]))
+        rows[name.replace("X", "x")] = [f"{known[s]:.2f}" if s in known else "" for s in shares]
+    return {**rows, "everything inlier": [f"{everything_inlier_f1(s):.3f}" for s in shares]}
+
+
+def shares_table(table, value: str, threshold: str):
+    """Means of F1 or AUC: a row a rule and score, a column a share of outliers."""
     some = table[table["threshold"] == threshold]
-    means = some.groupby(["score", "outlier_share"])[value].mean().unstack()
-    rows = [[label, *means.loc[score].map("{:.3f}".format)] for score, label in LABELS.items()]
-    for name, cells in paper_rows(means.columns).items() if paper else ():
-        rows.append([f"{name}, paper" if name.startswith("D") else name, *cells])
-    return pd.DataFrame(rows, columns=["score", *(f"{share:.0%}" for share in means)])
+    means = some.groupby(["rule", "score", "outlier_share"], sort=False)[value].mean().unstack()
+    means = means[sorted(means.columns)]
+    rows = [[*key, *numbers.map("{:.3f}".format)] for key, numbers in means.iterrows()]
+    for name, cells in paper_rows(means.columns).items() if value == "f1" else ():
+        rows.append([*(("the paper", name) if name.startswith("D") else (name, "")), *cells])
+    return pd.DataFrame(rows, columns=["rule", "score", *(f"{share:.0%}" for share in means)])
 
 
 def digits_table(table):
-    """Lay out the mean AUC and its range over the runs, a row a digit."""
-    one_rule = table[table["threshold"] == THRESHOLDS[0]]
-    runs = one_rule.groupby(["score", "digit", "seed"])["auc"].mean()
-    cells = runs.groupby(["digit", "score"]).agg(
+    """Mean AUC by digit, at the largest share of outliers: a row a rule and score."""
+    some = table[table["outlier_share"] == table["outlier_share"].max()]
+    some = some[some["threshold"] == THRESHOLDS[0]]
+    means = some.groupby(["rule", "score", "digit"], sort=False)["auc"].mean().unstack()
+    means = means[sorted(means.columns)]
+    return means.assign(mean=means.mean(axis=1)).map("{:.3f}".format).reset_index()
+
+
+def draw_flips(folder: Path, keys: list[tuple[int, int]], epochs: int, images, path: Path) -> None:
+    """Draw D(R(x)) by epoch, raw and oriented, for some digits; labels make the AUC alone."""
+    from alocc import plots
+
+    files = {key: kept(folder, *key, epochs) for key in keys}
+    files = {key: file for key, file in files.items() if file.exists()}
+    if not files:
+        return
+    figure = Figure(figsize=(5.4 * min(2, len(files)), 3.8 * -(-len(files) // 2)))
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(-(-len(files) // 2), min(2, len(files)), squeeze=False).ravel()
+    for ax in panels[len(files) :]:
+        ax.set_axis_off()
+    for ax, ((digit, seed), file) in zip(panels, files.items()):
+        split = split_at(0.5, digit, seed, images)
+        with np.load(file) as arrays:
+            train, test = arrays["train/d_rx"], arrays["test/d_rx"][:, split.test_index]
+        auc = [roc_auc_score(~split.is_outlier, values) for values in test]
+        mean = roc_auc_score(~split.is_outlier, mean_of_epochs(train, test)[0])
+        plots.plot_flips(auc, train.mean(axis=1), mean, ax)
+        ax.set_title(f"D(R(x)), digit {digit}, seed {seed}")
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
+
+
+def mean_of_epochs_table(table):
+    """Take what the mean of epochs gives, by score and target, as the figure has them."""
+    names = {label: score for score, label in LABELS.items()}
+    some = table[(table["rule"] == "mean of epochs") & table["score"].isin(names)]
+    return some.assign(score=some["score"].map(names), target=some["digit"])
+
+
+def draw_f1(table, path: Path) -> None:
+    """Draw F1 by share of outliers beside the paper's (figure 8), for each threshold rule."""
+    from alocc import plots
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    for rule, ax in zip(THRESHOLDS, figure.subplots(1, len(THRESHOLDS), sharey=True)):
+        plots.plot_f1_by_outlier_share(table[table["threshold"] == rule], ax=ax)
+    write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
+
+
+def authors(table, epochs: int, variant: str | None) -> list[str]:
+    """Lay out what was measured of the authors' program as lines of Markdown."""
+    runs = table[["digit", "seed"]].drop_duplicates()
+    seeds = ", ".join(
+        f"{digit}: {', '.join(map(str, part['seed']))}" for digit, part in runs.groupby("digit")
+    )
+    name = f"authors-{variant}" if variant else "authors"
+    settings = "".join(f", {key}={value}" for key, value in VARIANTS.get(variant, {}).items())
+    lines = ["## authors", ""]
+    lines += [f'ALOCC(fidelity="authors", epochs={epochs}{settings}), all training']
+    lines += [
+        f"images of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}."
+    ]
+    lines += [""]
+    chosen_on = table["digit"].isin(CHOOSING)
+    parts = {
+        "all digits": table,
+        "digits 0 to 4, on which a rule is chosen": table[chosen_on],
+        "digits 5 to 9": table[~chosen_on],
+    }
+    for digits, part in parts.items():
+        if len(part):
+            for rule in THRESHOLDS:
+                lines += [f"F1 on {digits}, threshold by {rule!r}:", ""]
+                lines += [*frame(shares_table(part, "f1", rule)), ""]
+    lines += ["AUC by digit, half of the images outliers:", "", *frame(digits_table(table)), ""]
+    lines += [f"![D by epoch]({name}_flips.png)", ""]
+    return [*lines, f"![F1 by share of outliers]({name}_figure8.png)", ""]
+
+
+def corrected(report: Path) -> list[str]:
+    """Lay out what a report has of the corrected port: F1 by share, and AUC by digit and range."""
+    runs = [run["numbers"] for run in stored.read_runs(report / "alocc-figure8")]
+    table = columns(run["table"] for run in runs if run["program"] == "corrected")
+    table = table.replace({"score": LABELS}).assign(rule="corrected")
+    by_seed = table[table["threshold"] == THRESHOLDS[0]].groupby(["score", "target", "seed"])["auc"]
+    auc = by_seed.mean()
+    cells = auc.groupby(["target", "score"]).agg(
         lambda auc: f"{auc.mean():.3f} ({auc.min():.3f} to {auc.max():.3f})"
     )
-    cells = cells.unstack()[list(LABELS)].rename(columns=LABELS)
-    cells.loc["mean"] = [f"{runs[score].mean():.3f}" for score in LABELS]
-    return cells.reset_index()
-
-
-def summary(table, command: str, authors: list[str]) -> str:
-    """Lay the results out as Markdown."""
-    lines = ["# ALOCC on MNIST", "", f"Made by `{command}`.", "", *authors]
-    made = () if table is None else set(table["experiment"])
-    for experiment in (e for e in SETTINGS if e in made):
-        part = table[table["experiment"] == experiment]
-        lines += [f"## {experiment}", "", f"{part['settings'].iloc[0]}.", ""]
-        if experiment == "published":
-            lines += [*laid_out(epochs_table(part)), ""]
-            continue
-        digits = part["digit"].nunique()
-        n_runs = len(part[RUN].drop_duplicates())
-        lines += [f"Means of {n_runs} runs over {digits} digits.", ""]
-        for rule in THRESHOLDS:
-            lines += [f"F1, threshold by {rule!r}:", "", *laid_out(shares_table(part, "f1", rule))]
-            lines += [""]
-        lines += ["AUC:", "", *laid_out(shares_table(part, "auc", THRESHOLDS[0], paper=False)), ""]
-        lines += ["AUC by digit, mean and range over the seeds:", "", *laid_out(digits_table(part))]
-        lines += ["", "![F1 by share of outliers](figure8.png)", ""]
-    return "\n".join(lines)
+    cells = cells.unstack()[[*LABELS.values()]]
+    cells.loc["mean"] = auc.groupby("score").mean().map("{:.3f}".format)
+    lines = ["## corrected", "", f"From {report}, {runs[0]['images']}.", ""]
+    for rule in THRESHOLDS:
+        lines += [f"F1, threshold by {rule!r}:", "", *frame(shares_table(table, "f1", rule)), ""]
+    lines += ["AUC by digit, mean and range over the seeds:", ""]
+    return [*lines, *frame(cells.reset_index(names="digit")), ""]
 
 
 # ---------------------------------------------------------------------------------------
@@ -202,7 +434,7 @@ def load(dataset: str, address: str | None):
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing and write the summary; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("targets", nargs="*", help=f"{', '.join(TARGETS)}; by default all")
+    parser.add_argument("targets", nargs="+", choices=TARGETS, help="what the summary is of")
     parser.add_argument("--dataset", choices=("mnist", "digits"), default="mnist")
     parser.add_argument(
         "--dataset_address",
@@ -211,56 +443,52 @@ def main(argv: list[str] | None = None) -> int:
         metavar="PATH",
         help="where mnist.npz or the IDX files are; by default they are downloaded",
     )
-    parser.add_argument("--digits", type=int, nargs="+", help="target classes")
+    parser.add_argument("--digits", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--epochs", type=int, default=20, help="of the authors' program")
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument(
-        "--variant",
-        choices=mnist_authors.VARIANTS,
-        help="the paper's lambda of 0.4, or its wider networks, in the authors' program",
+        "--variant", choices=VARIANTS, help="the paper's lambda of 0.4, or its wider networks"
+    )
+    parser.add_argument("--tables_only", action="store_true", help="train nothing more")
+    parser.add_argument(
+        "--report",
+        type=gaal_alocc.cli.path,
+        default=REPORTS,
+        metavar="DIR",
+        help="for corrected: of reproduce.py alocc-figure8 --full (default: reports/)",
     )
     parser.add_argument(
-        "--tables_only", action="store_true", help="of the authors' program train nothing more"
+        "--output", type=gaal_alocc.cli.path, default=REPORTS / "alocc_mnist", metavar="DIR"
     )
-    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
-    unknown = sorted(set(args.targets) - set(TARGETS))
-    if unknown:
-        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
-    if args.epochs <= mnist_authors.FIRST_EPOCH:
-        parser.error(f"--epochs {args.epochs}: expected more than {mnist_authors.FIRST_EPOCH}")
-    if args.variant and args.targets != ["authors"]:
-        parser.error(f"--variant {args.variant} is of the target authors: name it alone")
-    targets = [t for t in TARGETS if t in args.targets or not args.targets]
-    with starting_tensorflow():
-        pass
-    # Seeds outermost: the first seed of all digits is there before the second begins.
-    wanted = [(t, d, s) for t in targets for s in args.seeds for d in args.digits or DIGITS[t]]
-    authors = []
-    images = load(args.dataset, args.dataset_address)
-    args.output.mkdir(parents=True, exist_ok=True)
-    of_others = [key for key in wanted if key[0] in SETTINGS]
-    table = collect(args.output / "runs.csv", of_others, images)
-    if "authors" in targets:
-        keys = [(digit, seed) for target, digit, seed in wanted if target == "authors"]
+    if args.epochs <= FIRST_EPOCH:
+        parser.error(f"--epochs {args.epochs}: expected more than {FIRST_EPOCH}")
+    lines = [
+        "# ALOCC on MNIST",
+        "",
+        f"Made by `{studies.called('studies/alocc_mnist', argv)}`.",
+        "",
+    ]
+    if "authors" in args.targets:
+        with starting_tensorflow():
+            pass
+        # Seeds outermost: the first seed of all digits is there before the second begins.
+        keys = [(digit, seed) for seed in args.seeds for digit in args.digits]
         name = f"authors-{args.variant}" if args.variant else "authors"
-        found = mnist_authors.collect(
-            args.output / name, keys, args.epochs, images, not args.tables_only, args.variant
-        )
+        images = load(args.dataset, args.dataset_address)
+        folder = args.output / name
+        found = collect(folder, keys, args.epochs, images, not args.tables_only, args.variant)
         if found is not None:
             write_aside(args.output / f"{name}.csv", lambda aside: found.to_csv(aside, index=False))
-            authors = mnist_authors.summary(found, args.epochs, args.variant)
-            flips = (args.output / name, keys[:4], args.epochs, images)
-            mnist_authors.draw_flips(*flips, args.output / f"{name}_flips.png")
-            mean = mnist_authors.mean_of_epochs_table(found)
-            mnist_authors.draw_f1(mean, args.output / f"{name}_figure8.png")
-    if table is not None and "corrected" in set(table["experiment"]):
-        mnist_authors.draw_f1(
-            table[table["experiment"] == "corrected"], args.output / "figure8.png"
-        )
+            lines += authors(found, args.epochs, args.variant)
+            flips = args.output / f"{name}_flips.png"
+            draw_flips(folder, keys[:4], args.epochs, images, flips)
+            draw_f1(mean_of_epochs_table(found), args.output / f"{name}_figure8.png")
+    if "corrected" in args.targets:
+        lines += corrected(args.report)
+    args.output.mkdir(parents=True, exist_ok=True)
     path = args.output / (f"summary-{args.variant}.md" if args.variant else "summary.md")
-    command = studies.called("studies/alocc_mnist", argv)
-    write_aside(path, lambda aside: aside.write_text(summary(table, command, authors)))
+    write_aside(path, lambda aside: aside.write_text("\n".join(lines)))
     print(f"{path} written")
     return 0
 

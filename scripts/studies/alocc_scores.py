@@ -10,62 +10,54 @@ a class among as many of the others. What is tried on is a folder of IDX files, 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
 
-import mnist_authors
-from mnist_authors import LABELS, laid_out
+import pandas as pd
+from alocc_mnist import CHOOSING, LABELS
+from common import studies
+from common.tables import frame
+from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_scores"
-CHOOSING = mnist_authors.CHOOSING  # digits
+RUN = ["set", "seed", "class", "epochs", "images"]
 REFERENCES = 500  # training images by which scores are standardised
 SUMS = [("d_rx", "reconstruction"), ("d_x", "reconstruction"), ("d_x", "d_rx"), tuple(LABELS)]
 BESIDE = ("mean image", "LOF")
 
 
-def path_of(label: int, seed: int, epochs: int, train_size: int | None, folder: Path) -> Path:
-    """Name the file of a run."""
-    return folder / f"class{label}_seed{seed}_epochs{epochs}_images{train_size or 'all'}.npz"
-
-
-def run(images, label: int, seed: int, epochs: int, train_size: int | None, folder: Path) -> Path:
-    """Train on a class, or go on, and keep the scores of training and of test images."""
-    import numpy as np
-
+def run(
+    name: str, seed: int, label: int, epochs: int, n: int, sets: dict, folder: Path
+) -> pd.DataFrame:
+    """Train on n images of a class, or go on, and measure the AUC of all that is to be compared."""
     from alocc import ALOCCEnsemble
     from alocc.datasets import one_class_split, to_unit
     from alocc.protocols import all_scores, lof_baseline
 
-    path = path_of(label, seed, epochs, train_size, folder)
-    if path.exists():
-        return path
+    images = sets[name]
     test = {"X_test": images.test_data, "y_test": images.test_target}
     split = one_class_split(images.data, images.target, label, 0.5, **test, random_state=seed)
-    X = split.X_train[:train_size]
+    X = split.X_train[:n]
     detector = ALOCCEnsemble(epochs, random_state=seed)
-    detector.fit(X, checkpoint_dir=path.with_suffix(""), checkpoint_every=1, resume=True)
-    arrays = {"is_outlier": split.is_outlier}
+    snapshots = folder / name / f"class{label}_seed{seed}_epochs{epochs}_images{n}"
+    snapshots.parent.mkdir(parents=True, exist_ok=True)
+    detector.fit(X, checkpoint_dir=snapshots, checkpoint_every=1, resume=True)
     some = X[:: max(1, len(X) // REFERENCES)][:REFERENCES]
-    for part, shown in (("train", some), ("test", split.X_test)):
-        arrays |= {f"{part}/{name}": v for name, v in all_scores(detector, shown).items()}
+    scores = candidates(*(all_scores(detector, shown) for shown in (some, split.X_test)))
     error = (to_unit(split.X_test) - to_unit(X).mean(axis=0)) ** 2
-    arrays["mean image"] = -error.mean(axis=(1, 2))
-    arrays["LOF"] = lof_baseline().fit(X).score_samples(split.X_test)
-    mnist_authors.save(path, {name: np.asarray(values) for name, values in arrays.items()})
-    return path
+    scores["mean image"] = -error.mean(axis=(1, 2))
+    scores["LOF"] = lof_baseline().fit(X).score_samples(split.X_test)
+    return pd.DataFrame([{n: roc_auc_score(~split.is_outlier, v) for n, v in scores.items()}])
 
 
-def candidates(arrays) -> dict:
+def candidates(train: dict, test: dict) -> dict:
     """Make the scores to choose from, of test images, by their names."""
-    in_deviations = {
-        name: (arrays[f"test/{name}"] - arrays[f"train/{name}"].mean())
-        / arrays[f"train/{name}"].std()
-        for name in LABELS
-    }
+    in_deviations = {name: (test[name] - train[name].mean()) / train[name].std() for name in LABELS}
     found = {label: in_deviations[name] for name, label in LABELS.items()}
     for names in SUMS:
         label = " + ".join(LABELS[name] for name in names)
@@ -73,34 +65,27 @@ def candidates(arrays) -> dict:
     return found
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Measure the AUC of all candidates and of what stands beside."""
-    import numpy as np
-    from sklearn.metrics import roc_auc_score
-
-    with np.load(path) as arrays:
-        scores = candidates(arrays) | {name: arrays[name] for name in BESIDE}
-        return {n: float(roc_auc_score(~arrays["is_outlier"], v)) for n, v in scores.items()}
-
-
-def choose(auc) -> str:
+def choose(auc: pd.DataFrame) -> str:
     """Choose by the rule, from the AUC of a row a digit of MNIST and a column a score."""
     return auc.loc[auc.index.isin(CHOOSING)].drop(columns=list(BESIDE)).mean().idxmax()
 
 
-def summary(auc, settings: str, command: str) -> str:
-    """Lay the AUC out as Markdown: of each set a row a class, mean of its seeds."""
-    lines = ["# Which score of ALOCCEnsemble", "", f"{settings}. Made by `{command}`.", ""]
-    for name, rows in auc.groupby(level=0, sort=False):
-        table = rows.groupby(level="class").mean()
+def summary(auc: pd.DataFrame, command: str) -> str:
+    """Lay the AUC out as Markdown: of each set and length a row a class, mean of its seeds."""
+    lines = ["# Which score of ALOCCEnsemble", "", f"Made by `{command}`.", ""]
+    for (name, epochs, n), rows in auc.groupby(["set", "epochs", "images"], sort=False):
+        table = rows.drop(columns=["set", "epochs", "images", "seed"]).groupby("class").mean()
         if name == "mnist" and set(CHOOSING) <= set(table.index):
             lines += [f"By digits {min(CHOOSING)} to {max(CHOOSING)}: **{choose(table)}**.", ""]
         table.loc["mean"] = table.mean()
-        lines += [f"AUC, {name}:", ""]
-        lines += [*laid_out(table.map("{:.3f}".format).reset_index()), ""]
+        seeds = ", ".join(map(str, rows["seed"].unique()))
+        lines += [f"AUC, {name}, ALOCCEnsemble({epochs}), at most {n} images of a class, seeds"]
+        lines += [f"{seeds}:", ""]
+        lines += [*frame(table.map("{:.3f}".format).reset_index()), ""]
     return "\n".join(lines)
 
 
+@studies.ending("alocc_scores")
 def main(argv: list[str] | None = None) -> int:
     """Make the runs that are missing, write the summary, return the exit status."""
     parser = argparse.ArgumentParser(
@@ -115,40 +100,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tables_only", action="store_true", help="train nothing more")
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
-    import pandas as pd
-
     from alocc.datasets import load_images
 
-    try:
-        sets = {"mnist": load_images("mnist", args.mnist)}
-        if args.other:
-            sets[Path(args.other).resolve().name] = load_images(args.other)
-        rows = {}
-        for name, images in sets.items():
-            (args.output / name).mkdir(parents=True, exist_ok=True)
-            for seed in args.seeds:
-                for label in args.classes:
-                    run_of = (images, label, seed, args.epochs, args.train_size, args.output / name)
-                    if args.tables_only and not path_of(*run_of[1:]).exists():
-                        continue
-                    rows[name, seed, label] = measure(run(*run_of))
-                    print(name, seed, label, rows[name, seed, label], flush=True)
-    except (OSError, ValueError) as error:
-        print(f"alocc_scores: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nalocc_scores: interrupted; call again to go on", file=sys.stderr)
-        return 130
-    auc = pd.DataFrame.from_dict(rows, orient="index")
-    auc.index = pd.MultiIndex.from_tuples(auc.index, names=["set", "seed", "class"])
-    write_aside(args.output / "auc.csv", lambda aside: auc.to_csv(aside))
-    settings = (
-        f"ALOCCEnsemble({args.epochs}), {args.train_size or 'all'} training images of each class,"
-        f" seeds {', '.join(map(str, args.seeds))}"
+    sets = {"mnist": load_images("mnist", args.mnist)}
+    if args.other:
+        sets[Path(args.other).resolve().name] = load_images(args.other)
+    wanted = [
+        (name, seed, label, args.epochs, args.train_size or len(images.data))
+        for name, images in sets.items()
+        for seed in args.seeds
+        for label in args.classes
+    ]
+    args.output.mkdir(parents=True, exist_ok=True)
+    auc = studies.collect(
+        args.output / "auc.csv",
+        RUN,
+        [] if args.tables_only else wanted,
+        functools.partial(run, sets=sets, folder=args.output),
+        lambda rows: ", ".join(f"{name} {rows[name].iloc[0]:.3f}" for name in rows.columns[5:]),
     )
-    words = sys.argv[1:] if argv is None else argv
-    command = " ".join(["python scripts/studies/alocc_scores.py", *words])
-    text = summary(auc, settings, command)
+    if auc is None:
+        raise ValueError(f"{args.output / 'auc.csv'} is not there: nothing has been trained yet")
+    text = summary(auc, studies.called("studies/alocc_scores", argv))
     write_aside(args.output / "summary.md", lambda aside: aside.write_text(text))
     print(f"{args.output / 'summary.md'} written")
     return 0

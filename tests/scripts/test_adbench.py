@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from common import cells  # noqa: E402
 from ranking import detectors, protocol, runs, tables  # noqa: E402
 
 WAYS = """
@@ -149,16 +150,16 @@ def lay_out(table, names, seeds=(1,), data=("WDBC",)):
 
 
 def test_cells_are_seeded_as_their_rows_or_by_seeds_of_their_own(plain):
-    cells = lay_out(plain, ["plain", "port"], seeds=(1, 3))
-    assert [(c["detector"], c["seed"], c["random_state"]) for c in cells] == [
+    laid_out = lay_out(plain, ["plain", "port"], seeds=(1, 3))
+    assert [(c["detector"], c["seed"], c["random_state"]) for c in laid_out] == [
         ("plain", 1, 0), ("plain", 1, 1), ("port", 1, 1),
         ("plain", 3, 0), ("plain", 3, 1), ("port", 3, 3),
     ]  # fmt: skip
 
 
 def test_a_cell_that_fails_costs_itself_alone_and_says_why(plain, tmp_path):
-    cells = lay_out(plain, ["slow", "wrong", "dies", "plain"])
-    table = runs.collect(tmp_path / "cells.csv", cells, 1, 0.5, retry=False)
+    some = lay_out(plain, ["slow", "wrong", "dies", "plain"])
+    table = runs.collect(tmp_path / "cells.csv", some, 1, 0.5, retry=False)
     errors = dict(zip(table["detector"], table["error"]))
     assert errors["slow"] == "longer than 0.5 s"
     assert errors["wrong"] == "ValueError: it cannot be done"
@@ -186,12 +187,12 @@ def test_what_is_done_is_kept_and_only_what_failed_is_run_again(plain, tmp_path,
     first = runs.collect(path, lay_out(plain, names), 2, None, retry=False)
     kept = path.read_bytes()
     again = runs.collect(path, lay_out(plain, names), 2, None, retry=False)
-    assert "3 of 3 cells are there already" in capsys.readouterr().out
+    assert "3 of 3 are there already" in capsys.readouterr().out
     assert path.read_bytes() == kept
     pd.testing.assert_frame_equal(first, again)
     plain["wrong"] = plain["port"]  # mended
     mended = runs.collect(path, lay_out(plain, names), 1, None, retry=True)
-    assert "2 of 3 cells" in capsys.readouterr().out
+    assert "2 of 3 are there" in capsys.readouterr().out
     assert (mended["error"] == "").all()
     assert len(mended) == 4
     part = runs.collect(path, lay_out(plain, ["plain"]), 1, None, retry=False)
@@ -214,13 +215,13 @@ def test_a_cell_of_other_settings_is_another_cell(plain, tmp_path):
 def test_no_process_is_left_behind(plain, tmp_path):
     started = []
 
-    class Watched(runs.Worker):
-        def __init__(self):
-            super().__init__()
+    class Watched(cells.Worker):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
             started.append(self.process)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "Worker", Watched)
+        patch.setattr(cells, "Worker", Watched)
         runs.collect(tmp_path / "cells.csv", lay_out(plain, ["plain"]), 2, None, retry=False)
     assert started
     assert all(process.poll() is not None for process in started)
@@ -236,8 +237,8 @@ def test_cells_are_spread_over_a_cluster(plain, tmp_path, monkeypatch):
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as some,
         cluster(some.scheduler_address),
     ):
-        cells = lay_out(plain, ["plain", "wrong"])
-        table = runs.collect(tmp_path / "cells.csv", cells, 1, None, retry=False)
+        laid_out = lay_out(plain, ["plain", "wrong"])
+        table = runs.collect(tmp_path / "cells.csv", laid_out, 1, None, retry=False)
     assert sorted(table["error"]) == ["", "", *["ValueError: it cannot be done"] * 2]
 
 
@@ -353,7 +354,8 @@ def test_the_published_page_is_made_of_the_published_table():
 def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     options = ["WDBC", "wine", "--seeds", "1", "--output", str(tmp_path / "out"), "--offline"]
-    options += ["--detectors", "IsolationForest", "LOF"]
+    few = "LOF: n_neighbors=3"
+    options += ["--detectors", "LOF", few]
     assert script.main(options) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "adbench.csv", "adbench.md", "cells.csv",
@@ -362,14 +364,20 @@ def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, mon
     assert table["data"].tolist() == ["WDBC", "WDBC", "wine", "wine"]
     assert table["auc"].between(0.4, 1).all()
     assert table["rows"].tolist() == [367, 367, 129, 129]
+    assert table["detector"].tolist() == ["LOF", few] * 2
+    assert table["auc"].nunique() == 4
+    settings = pd.read_csv(tmp_path / "out" / "cells.csv")["settings"].map(json.loads)
+    assert [(s["n_neighbors"], s["novelty"]) for s in settings] == [(20, True), (3, True)] * 2
     assert script.main(options) == 0
-    assert "4 of 4 cells are there already" in capsys.readouterr().out
+    assert "4 of 4 are there already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--detectors", "forest"], "no detector forest; expected some of GAALEnsemble"),
+        (["--detectors", "LOF: 5"], "LOF: 5: expected name=value, ... after the colon"),
+        (["--detectors", "LOF: n=x"], "LOF: n=x: expected name=value, ... after the colon"),
         (["--limit", "0"], "--limit is 0.0; expected more than 0"),
         (["--jobs", "0"], "--jobs is 0; expected more than 0"),
         (["--protocol", "mine"], "invalid choice: 'mine'"),

@@ -3,7 +3,6 @@
 import alocc_scores
 import numpy as np
 import pandas as pd
-import pytest
 
 LABELS = list(alocc_scores.LABELS.values())
 
@@ -33,20 +32,20 @@ class Brightness:
         return {"reconstruction": near, "d_x": -near, "d_rx": 10 * near}[self.score]
 
 
-def arrays_of(n=200):
+def scores_of(n=200):
     rng = np.random.default_rng(0)
     is_outlier = np.arange(n) >= n // 2
     scores = {name: rng.normal(scale=i + 1, size=n) for i, name in enumerate(alocc_scores.LABELS)}
-    arrays = {f"test/{name}": values - 9 * is_outlier for name, values in scores.items()}
-    return arrays | {f"train/{name}": values[: n // 2] for name, values in scores.items()}
+    train = {name: values[: n // 2] for name, values in scores.items()}
+    return train, {name: values - 9 * is_outlier for name, values in scores.items()}
 
 
 def test_sums_are_of_scores_in_standard_deviations_of_training_images():
-    arrays = arrays_of()
-    found = alocc_scores.candidates(arrays)
+    scores = scores_of()
+    found = alocc_scores.candidates(*scores)
     assert set(LABELS) < set(found)
-    scaled = {name: 7 * values + 3 for name, values in arrays.items() if "d_x" in name}
-    again = alocc_scores.candidates({**arrays, **scaled})
+    scaled = [{**part, **{n: 7 * part[n] + 3 for n in ("d_x", "d_rx")}} for part in scores]
+    again = alocc_scores.candidates(*scaled)
     for name, values in found.items():
         np.testing.assert_allclose(values, again[name])
     np.testing.assert_allclose(found["D(x) + D(R(x))"], found["D(x)"] + found["D(R(x))"])
@@ -72,21 +71,24 @@ def test_the_study_is_resumed_and_lays_out_both_sets(tmp_path, monkeypatch, caps
     assert alocc_scores.main([*arguments, "--classes", "0", "1"]) == 0
     assert alocc_scores.main([*arguments, "--classes", *"01234"]) == 0
     assert Brightness.trained == 2 * 5
+    assert "4 of 10 are there already" in capsys.readouterr().out
     text = (tmp_path / "out" / "summary.md").read_text()
-    table = pd.read_csv(tmp_path / "out" / "auc.csv", index_col=["set", "seed", "class"])
-    assert list(table.groupby(level="set").size()) == [5, 5]
+    table = pd.read_csv(tmp_path / "out" / "auc.csv")
+    assert list(table.groupby("set").size()) == [5, 5]
+    assert set(table["images"]) == {100}
     np.testing.assert_allclose(table["D(x)"], 1 - table["D(R(x))"])
-    chosen = alocc_scores.choose(table.loc["mnist"].droplevel("seed"))
+    mnist = table[table["set"] == "mnist"].set_index("class")
+    chosen = alocc_scores.choose(mnist.drop(columns=[*alocc_scores.RUN[:2], "epochs", "images"]))
     assert f"By digits 0 to 4: **{chosen}**" in text
-    assert "AUC, fashion:" in text
+    assert "AUC, fashion, ALOCCEnsemble(7), at most 100 images of a class, seeds\n0:" in text
+
+    # runs of another length, or on other images, are others
+    assert alocc_scores.main([*arguments, "--classes", "0", "--epochs", "6"]) == 0
+    assert alocc_scores.main([*arguments, "--classes", "0", "--train_size", "50"]) == 0
+    assert Brightness.trained == 2 * 7
+    assert alocc_scores.main([*arguments, "--tables_only", "--classes", "9"]) == 0
+    assert Brightness.trained == 2 * 7
     missing = str(tmp_path / "nowhere")
     monkeypatch.undo()
     assert alocc_scores.main(["--mnist", missing]) == 2
     assert missing in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("images", [None, 64])
-def test_runs_of_other_settings_have_files_of_their_own(tmp_path, images):
-    names = {alocc_scores.path_of(1, seed, 20, images, tmp_path).name for seed in (0, 1)}
-    assert len(names) == 2
-    assert alocc_scores.path_of(1, 0, 19, images, tmp_path).name not in names

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import itertools
-import queue
 
 import compare_ports as script
 import keras
@@ -15,7 +14,7 @@ from porting import methods, tables, worker
 from porting.departures import DEPARTURES, MO, SO, departed, own_share_update
 
 from gaal import SOGAAL, networks, training
-from gaal.datasets import make_onecluster
+from gaal.datasets import load_dataset, make_onecluster
 
 SMALL = {"stop_epochs": 2, "batch_size": 50, "random_state": 0, "steps_per_execution": 1}
 
@@ -289,8 +288,9 @@ def test_pyods_ranking_is_upside_down_to_its_own_discriminator(recorded, points,
 
 def test_turned_round_the_auc_is_one_minus_pyods():
     pytest.importorskip("pyod")
-    task = {"data": "WDBC", "data_home": None, "digit": None, "stop_epochs": 2}
-    first, again = worker.run({**task, "runs": [("pyod-so-gaal", 0)] * 2})
+    run = {"method": "pyod-so-gaal", "set": "WDBC", "data_home": None, "digit": None}
+    run |= {"stop_epochs": 2, "settings": "", "seed": 0, "alone": False}
+    first, again = (worker.prepare(run)() for _ in range(2))
     as_it_is, turned = first
     assert turned["score"] == "1 - D(x), turned round"
     assert as_it_is["auc"] + turned["auc"] == pytest.approx(1)
@@ -414,15 +414,31 @@ def test_missing_data_are_named(tmp_path, capsys):
     assert not output.exists()
 
 
-def test_a_failing_run_is_an_error_that_names_it():
-    finished = queue.Queue()
-    task = {"data": "synthetic", "data_home": None, "digit": None, "stop_epochs": 1}
-    script.work({**task, "runs": [("lof", 0), ("nonsense", 1)]}, 1, finished)
-    assert finished.get()[0]["method"] == "lof"
-    error = finished.get()
-    assert isinstance(error, script.RunError)
-    assert "nonsense on synthetic, seed 1" in str(error)
-    assert error.lost == 1
+def test_a_failing_run_is_an_error_that_names_it_and_the_others_are_made(tmp_path, capsys):
+    run = {"set": "synthetic", "data_home": None, "digit": None, "stop_epochs": 1}
+    run |= {"data": "synthetic", "settings": "defaults", "alone": False}
+    wanted = [{**run, "method": m, "seed": s} for m, s in (("nonsense", 1), ("lof", 0))]
+    path = tmp_path / "runs.csv"
+    with pytest.raises(ValueError, match="nonsense on synthetic, seed 1: ValueError: there is no"):
+        script.collect(path, wanted, 1, 1)
+    assert list(pd.read_csv(path)["method"]) == ["lof"]
+    assert "1/2 lof on synthetic" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_stop_epochs_may_be_left_to_the_loss_of_ours(tmp_path, capsys):
+    arguments = ["--stop_epochs", "auto", "--data", "WDBC", "--output", str(tmp_path)]
+    arguments += ["--seeds", "1", "--first-seed", "3"]
+    assert script.main(["so-gaal", *arguments]) == 0
+    (run,) = pd.read_csv(tmp_path / "runs.csv").to_dict("records")
+    X, y = load_dataset("WDBC", return_X_y=True)
+    fitted = SOGAAL(stop_epochs="auto", random_state=3).fit(X, y)
+    assert (run["settings"], run["seed"]) == ("stop_epochs auto", 3)
+    assert run["stop_epochs"] == fitted.stop_epochs_
+    assert run["auc"] == pytest.approx(fitted.history_["auc"].iloc[-1], abs=0.05)
+    if importlib.util.find_spec("pyod"):
+        assert script.main(["pyod-so-gaal", *arguments]) == 2
+        assert "stop_epochs='auto' is for so-gaal and mo-gaal" in capsys.readouterr().err
 
 
 def test_an_asterisk_marks_what_differs_from_as_published():

@@ -16,19 +16,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+from common import processes
+from ranking import protocol, runs, tables
+from ranking.detectors import DETECTORS, INSTALL, Detector, named
+
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
-
-import pandas as pd  # noqa: E402
-from common import processes  # noqa: E402
-from ranking import protocol, runs, tables  # noqa: E402
-from ranking.detectors import DETECTORS, INSTALL, Detector, named  # noqa: E402
-
-from gaal_alocc.files import write_aside  # noqa: E402
-
-REPORTS = SCRIPTS.parent / "reports" / "adbench"
+REPORTS = Path(__file__).resolve().parent.parent / "reports" / "adbench"
 QUICK_SETS = 3  # of --data-home
 QUICK_LIMIT = 20.0  # seconds
 PAGE = """# Detectors on ADBench's data sets
@@ -127,7 +123,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=float, metavar="S", help="seconds a fit and its score may take (none)"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes at once (1)")
+    parser.add_argument("--jobs", type=int, help="processes at once (1; with --quick all cores)")
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler that spreads the cells")
     parser.add_argument(
         "--data-home", type=gaal_alocc.cli.path, metavar="DIR", help="folder of the .npz files"
@@ -206,10 +202,11 @@ def main(argv: list[str] | None = None) -> int:
         sets = chosen_sets(args.sets, args.quick, args.data_home, args.offline)
         seeds = args.seeds[:1] if args.quick else args.seeds
         limit = args.limit or (QUICK_LIMIT if args.quick else None)
+        jobs = args.jobs or (os.cpu_count() if args.quick else 1)
         wanted = runs.cells(sets, detectors, seeds, args.protocol, args.data_home, args.offline)
         args.output.mkdir(parents=True, exist_ok=True)
         with processes.cluster(args.dask):
-            runs.collect(cells, wanted, args.jobs, limit, args.retry)
+            runs.collect(cells, wanted, jobs, limit, args.retry)
     except (OSError, ValueError) as error:
         print(f"adbench: {error}", file=sys.stderr)
         return 2

@@ -18,8 +18,6 @@ import gaal_alocc.cli
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import importing_tensorflow
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where this is loaded from elsewhere
-
 # Each a function of that name in a module of benchmarking, imported when it is its turn.
 FIGURES = {
     "ports": lambda args: _measure("ports", "ports", args.turns, args.stop_epochs),

@@ -15,20 +15,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+from common import cells, studies
+from porting import tables
+from porting.methods import IMAGE_SETS, METHODS, Problem, load_problem, method
+from ranking.detectors import INSTALL
+
 import gaal_alocc.cli
+from gaal_alocc.files import write_aside
 
-SCRIPTS = Path(__file__).resolve().parent
-sys.path.insert(0, str(SCRIPTS))  # also where this file is loaded from elsewhere
-
-import pandas as pd  # noqa: E402
-from common import cells, studies  # noqa: E402
-from porting import tables  # noqa: E402
-from porting.methods import IMAGE_SETS, METHODS, Problem, load_problem, method  # noqa: E402
-from ranking.detectors import INSTALL  # noqa: E402
-
-from gaal_alocc.files import write_aside  # noqa: E402
-
-REPORTS = SCRIPTS.parent / "reports" / "ports"
+REPORTS = Path(__file__).resolve().parent.parent / "reports" / "ports"
 ALL_DEPARTURES = "departures"
 RUN = ["method", "data", "settings", "seed"]
 

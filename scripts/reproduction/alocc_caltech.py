@@ -35,7 +35,6 @@ MOST = 150  # images of a category, the first
 SIZE = (64, 64)
 EPOCHS, QUICK_EPOCHS = 60, 4  # an epoch of so few images is few updates
 MADE = {"n_categories": 6, "n_images": 30, "side": 16}
-OTHER_DATA = "made images, where the paper has Caltech-256"
 
 
 def caltech_of(plan: Plan) -> Path | None:

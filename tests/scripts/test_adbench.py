@@ -1,22 +1,18 @@
 """The benchmark: rows divided as ADBench does, cells that are kept or fail alone, their tables."""
 
 import dataclasses
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
+import adbench
 import numpy as np
 import pandas as pd
 import pytest
+from common import cells
+from ranking import detectors, protocol, runs, tables
 from sklearn.model_selection import train_test_split
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from common import cells  # noqa: E402
-from ranking import detectors, protocol, runs, tables  # noqa: E402
-
+SCRIPTS = Path(adbench.__file__).parent
 WAYS = """
 import time
 import numpy as np
@@ -41,14 +37,6 @@ class Dies(Plain):
         import os
         os._exit(3)
 """
-
-
-@pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("scripts_adbench", SCRIPTS / "adbench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -317,15 +305,15 @@ def test_a_detector_that_is_always_better_differs():
     assert texts == {"better  1.00", "worse  2.50", "2.50  same"}
 
 
-def test_the_page_says_who_differs_and_what_is_missing(tmp_path, script, capsys):
+def test_the_page_says_who_differs_and_what_is_missing(tmp_path, capsys):
     base = np.random.default_rng(0).uniform(0.5, 0.8, 12)
     scores = {"kNN": base + 0.1, "LOF": base - 0.2, "SOGAAL": base, "PCA": [*base[:-1], None]}
     parts = [made(scores), made({"HBOS": [0.5]}), made({"kNN": base - 0.1}, "distinct")]
     whole = made({"IsolationForest": [0.7, None]}, "whole")
     divided(*parts, whole.assign(memory_mb=321.0)).to_csv(tmp_path / "page.csv", index=False)
     page = tmp_path / "page.md"
-    page.write_text(script.PAGE.format(command="the command", figure="page_ranks.png"))
-    assert script.main(["--page", str(page)]) == 0
+    page.write_text(adbench.PAGE.format(command="the command", figure="page_ranks.png"))
+    assert adbench.main(["--page", str(page)]) == 0
     text = page.read_text()
     assert (tmp_path / "page_ranks.png").stat().st_size > 0
     assert "Made by `the command`" in text
@@ -337,7 +325,7 @@ def test_the_page_says_who_differs_and_what_is_missing(tmp_path, script, capsys)
     assert "- SOGAAL; on 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11: 1 of 5 seeds" in text
     assert f"| kNN | {base.mean() + 0.1:.3f} | {base.mean() - 0.1:.3f} | -0.20 to -0.20 |" in text
     assert "| 0_set | 0 x 0 | IsolationForest | 0.700 | 0.500 | 2 | 1.0 | 321 |" in text
-    assert script.main(["--page", str(tmp_path / "other.md")]) == 2
+    assert adbench.main(["--page", str(tmp_path / "other.md")]) == 2
     assert "other.md" in capsys.readouterr().err
 
 
@@ -351,12 +339,12 @@ def test_the_published_page_is_made_of_the_published_table():
 
 
 @pytest.mark.slow
-def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, monkeypatch):
+def test_the_command_writes_tables_and_keeps_cells(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     options = ["WDBC", "wine", "--seeds", "1", "--output", str(tmp_path / "out"), "--offline"]
     few = "LOF: n_neighbors=3"
     options += ["--detectors", "LOF", few]
-    assert script.main(options) == 0
+    assert adbench.main(options) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "adbench.csv", "adbench.md", "cells.csv",
     ]  # fmt: skip
@@ -368,7 +356,7 @@ def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, mon
     assert table["auc"].nunique() == 4
     settings = pd.read_csv(tmp_path / "out" / "cells.csv")["settings"].map(json.loads)
     assert [(s["n_neighbors"], s["novelty"]) for s in settings] == [(20, True), (3, True)] * 2
-    assert script.main(options) == 0
+    assert adbench.main(options) == 0
     assert "4 of 4 are there already" in capsys.readouterr().out
 
 
@@ -383,9 +371,9 @@ def test_the_command_writes_tables_and_keeps_cells(script, tmp_path, capsys, mon
         (["--protocol", "mine"], "invalid choice: 'mine'"),
     ],
 )
-def test_wrong_options_are_refused(script, options, message, capsys):
+def test_wrong_options_are_refused(options, message, capsys):
     with pytest.raises(SystemExit):
-        script.main(options)
+        adbench.main(options)
     assert message in capsys.readouterr().err
 
 
@@ -393,16 +381,14 @@ def test_wrong_options_are_refused(script, options, message, capsys):
     ("names", "message"),
     [(["10_covers"], "name='10_covers' is no data set"), (["45"], "45_wine is not at hand")],
 )
-def test_a_set_that_is_none_or_not_at_hand_is_named(
-    script, names, message, capsys, tmp_path, monkeypatch
-):
+def test_a_set_that_is_none_or_not_at_hand_is_named(names, message, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     options = ["--offline", "--output", str(tmp_path), "--detectors", "IsolationForest"]
-    assert script.main([*names, *options]) == 2
+    assert adbench.main([*names, *options]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_a_set_is_downloaded_once_or_it_is_said_why_not(script, tmp_path, monkeypatch):
+def test_a_set_is_downloaded_once_or_it_is_said_why_not(tmp_path, monkeypatch):
     (tmp_path / "served").mkdir()
     url = (tmp_path / "served").as_uri() + "/{name}.npz"
     monkeypatch.setattr("gaal.adbench.ADBENCH_URL", url)
@@ -410,8 +396,8 @@ def test_a_set_is_downloaded_once_or_it_is_said_why_not(script, tmp_path, monkey
     monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
     served = tmp_path / "served" / "45_wine.npz"
     np.savez(served, X=np.random.default_rng(0).random((129, 13)), y=np.arange(129) < 10)
-    assert script.chosen_sets(["45"], False, None, offline=False) == ["45_wine"]
+    assert adbench.chosen_sets(["45"], False, None, offline=False) == ["45_wine"]
     served.unlink()
-    assert script.chosen_sets(["45"], False, None, offline=True) == ["45_wine"]
+    assert adbench.chosen_sets(["45"], False, None, offline=True) == ["45_wine"]
     with pytest.raises(OSError, match="Could not download the data set 4_breastw from file:"):
-        script.chosen_sets(["4"], False, None, offline=False)
+        adbench.chosen_sets(["4"], False, None, offline=False)

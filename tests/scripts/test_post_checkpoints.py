@@ -4,20 +4,16 @@ import itertools
 import os
 import pickle
 import struct
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
+import post_checkpoint
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from porting import checkpoints
 from reproduction import post, post_checkpoints
 from reproduction.target import Plan, sha256
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-import post_checkpoint
 
 # --- Files such as torch.save writes, without torch ----------------------------------------------
 

@@ -84,7 +84,7 @@ def test_every_option_of_every_command_that_takes_a_path_knows_home(home):
     assert seen == {
         "path", "data_home", "output", "checkpoint_dir", "tensorboard", "model", "dataset",
         "dataset_address", "input", "json", "notebooks", "trace", "work",
-        "chkpt", "verify",
+        "chkpt", "report", "verify",
     }  # fmt: skip
 
 

@@ -353,7 +353,7 @@ def test_runs_are_measured_kept_and_skipped(tmp_path, capsys):
     assert np.isnan(published["peak_mb"])  # shares a process
 
     assert script.main([*arguments, "--seeds", "2"]) == 0
-    assert "3 of 5 runs are there already" in capsys.readouterr().out
+    assert "3 of 5 are there already" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "runs.csv")
     pd.testing.assert_frame_equal(table.iloc[:3], before)
     assert list(table["seed"][3:]) == [1, 1]

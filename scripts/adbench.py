@@ -68,12 +68,8 @@ def cost(name: str) -> int:
 def chosen_sets(names: list[str], quick: bool, data_home: Path | None, offline: bool) -> list[str]:
     """Resolve the names of sets, small ones first; say which are not at hand where that matters.
 
-    Raises
-    ------
-    ValueError
-        If there is no such data set.
-    OSError
-        If one that is named is not at hand and must not be downloaded, or a download fails.
+    Raises ValueError if there is no such set, OSError if one that is named is not at hand and must
+    not be downloaded, or a download fails.
     """
     from gaal.adbench import ADBENCH, adbench_name
 
@@ -149,10 +145,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def chosen_detectors(asked: dict[str, Detector] | None, quick: bool) -> dict[str, Detector]:
     """Take the detectors asked for, or all; quick ones with one seed each.
 
-    Raises
-    ------
-    ValueError
-        If one that is asked for is not installed; those not asked for are left out then.
+    Raises ValueError if one that is asked for is not installed; others are left out then.
     """
     found = asked or {name: entry for name, entry in DETECTORS.items() if not entry.asked}
     absent = {name: entry.missing for name, entry in found.items() if entry.missing}

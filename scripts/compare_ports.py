@@ -80,10 +80,7 @@ def words(settings: dict) -> str:
 def collect(path: Path, runs: list[dict], jobs: int, threads: int) -> pd.DataFrame:
     """Make the runs that are missing in the table, keep it up to date, return what was asked for.
 
-    Raises
-    ------
-    ValueError
-        If a run fails, when the others are made.
+    Raises ValueError if a run fails, when the others are made.
     """
     errors = []
 

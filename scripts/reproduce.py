@@ -150,19 +150,9 @@ def with_data(
 ) -> tuple[Plan, list[str]]:
     """Find the published files that the targets take; a quick plan does without some of them.
 
-    Returns
-    -------
-    plan : Plan
-        With the files.
-    told : list of str
-        A line on each file of a quick plan: where it comes from, or what stands in for it.
-
-    Raises
-    ------
-    OSError
-        If ``data_home`` is no folder, or a full plan's file is missing and not to be downloaded.
-    ValueError
-        If a file is not the published one.
+    Returns the plan with the files, and a line on each file of a quick plan: where it comes from,
+    or what stands in for it. Raises OSError if ``data_home`` is no folder, or a full plan's file
+    is missing and not to be downloaded, ValueError if a file is not the published one.
     """
     from gaal import datasets
 

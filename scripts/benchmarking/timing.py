@@ -43,16 +43,8 @@ def per_epoch(
 ) -> dict[Hashable, float]:
     """Give the seconds of an epoch, without what a fit does before and after its epochs.
 
-    Parameters
-    ----------
-    fits : mapping of hashable to (callable, int, int)
-        For each side a fit of so many epochs, and a short and a long number of them: what both
-        fits have in common goes out by their difference.
-    turns : int
-
-    Returns
-    -------
-    dict of hashable to float
+    For each side there is a fit of so many epochs, and a short and a long number of them: what both
+    fits have in common goes out by their difference.
     """
     sides = {
         (side, epochs): functools.partial(fit, epochs)

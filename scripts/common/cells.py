@@ -149,25 +149,12 @@ def collect(
 ) -> pd.DataFrame | None:
     """Run the cells that are not in the table yet, and keep it up to date.
 
-    Parameters
-    ----------
-    path : Path
-        CSV of the finished cells.
-    key : sequence of str
-        The columns that tell a cell from the others.
-    wanted : list of dict
-        Cells, which have the values of ``key`` among others.
-    make : callable
-        Runs cells, and gives the rows of one or several of them when they are done.
-    show : callable
-        Is called with these rows, the number of cells done and that of all to be run.
-    retry : bool, default=False
-        Run those that have an "error" again.
-
-    Returns
-    -------
-    DataFrame or None
-        All of the table, other cells too; None if it has none.
+    The table is the CSV of the finished cells; ``key`` are the columns that tell a cell from the
+    others, and the names under which a cell that is ``wanted`` has its values, among others.
+    ``make(cells)`` runs some, and gives the rows of one or several of them when they are done;
+    ``show`` is called with these rows, the number of cells done and that of all to be run. With
+    ``retry`` those that have an "error" are run again. All of the table is returned, other cells
+    too; None if it has none.
     """
     table = read(path) if path.exists() else None
     known = table[table["error"] == ""] if retry and table is not None else table

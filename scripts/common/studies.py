@@ -48,23 +48,9 @@ def collect(
 ) -> pd.DataFrame | None:
     """Make the runs that are not in the table yet, one by one, and keep it up to date.
 
-    Parameters
-    ----------
-    path : Path
-        CSV of the finished runs.
-    key : sequence of str
-        The columns that tell a run from the others.
-    wanted : sequence of tuple
-        A run's values of ``key`` each.
-    run : callable
-        Makes one of ``wanted``, unpacked, and returns its rows without ``key``.
-    tell : callable
-        Says in words what the rows of a run show.
-
-    Returns
-    -------
-    DataFrame or None
-        All of the table, other runs too; None if it has none.
+    A run that is ``wanted`` is its values of the columns ``key``, which tell it from the others.
+    ``run`` makes it of these values, and returns its rows without them; ``tell`` says in words what
+    the rows show. All of the table is returned, other runs too; None if it has none.
     """
 
     def make(missing: list[dict]) -> Iterator[pd.DataFrame]:

@@ -81,25 +81,11 @@ CALLABLE: dict[str, Callable] = {
 
 
 def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a state dict of PyTorch, of whichever version.
+    """Read a state dict as torch.save(model.state_dict()) of whichever version wrote it.
 
-    Parameters
-    ----------
-    path : path-like
-        What ``torch.save(model.state_dict(), path)`` wrote.
-
-    Returns
-    -------
-    dict of str to ndarray
-        float32 or float64, by name and in the order of the file.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is not a state dict of float tensors, is damaged, or asks for anything else to be
-        called.
+    Returns arrays of float32 or float64 by name, in the order of the file. Raises OSError if the
+    file cannot be read, ValueError if it is not a state dict of float tensors, is damaged, or asks
+    for anything else to be called.
     """
     path = Path(path)
     if path.stat().st_size > LARGEST:
@@ -238,22 +224,9 @@ def _storage(kind: str, storage_type: str, key: str, place: str, count: int, *vi
 def dense_weights(state: dict[str, np.ndarray], what: str) -> list[np.ndarray]:
     """Turn two linear layers of PyTorch into the weights of two dense layers of Keras.
 
-    Parameters
-    ----------
-    state : dict of str to ndarray
-        weight (out, in) and bias (out,) of each, under names that end so, in this order.
-    what : str
-        The network's name, for errors.
-
-    Returns
-    -------
-    list of ndarray of float32
-        kernel (in, out) and bias (out,) of each.
-
-    Raises
-    ------
-    ValueError
-        If it is something else.
+    ``state`` has weight (out, in) and bias (out,) of each, under names that end so, in this order;
+    returned are kernel (in, out) and bias (out,) of each, of float32. Raises ValueError if it is
+    something else, and calls the network ``what``.
     """
     kinds = [name.rpartition(".")[2] for name in state]
     weights = list(state.values())
@@ -270,23 +243,11 @@ def dense_weights(state: dict[str, np.ndarray], what: str) -> list[np.ndarray]:
 
 
 def load_networks(discriminator: str | Path, generator: str | Path) -> tuple:
-    """Load D and G of a port to PyTorch into Keras models.
+    """Load D and G of a port to PyTorch, files of :func:`read_state_dict`, into Keras models.
 
-    Parameters
-    ----------
-    discriminator, generator : path-like
-        Files of :func:`read_state_dict`.
-
-    Returns
-    -------
-    discriminator, generator : keras.Model
-        As :func:`gaal.networks.build_discriminator` and :func:`gaal.networks.build_generator`
-        make them.
-
-    Raises
-    ------
-    OSError, ValueError
-        As :func:`read_state_dict` does, and if the files hold other networks.
+    They are as :func:`gaal.networks.build_discriminator` and :func:`gaal.networks.build_generator`
+    make them. Raises OSError and ValueError as :func:`read_state_dict` does, and ValueError if the
+    files hold other networks.
     """
     from gaal import networks
 

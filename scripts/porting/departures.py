@@ -253,24 +253,10 @@ PORTS = {
 def departed(algorithm: str, names: Iterable[str] = (), **parameters) -> SOGAAL | MOGAAL:
     """Make a detector that departs from the published program as named.
 
-    Parameters
-    ----------
-    algorithm : {"so-gaal", "mo-gaal"}
-        Which program.
-    names : iterable of str
-        Keys of ``DEPARTURES``; none makes the published detector.
-    **parameters
-        Of SOGAAL or MOGAAL. "generator_biases" needs an int as ``random_state``.
-
-    Returns
-    -------
-    SOGAAL or MOGAAL
-        An instance, or one of a subclass.
-
-    Raises
-    ------
-    ValueError
-        If there is no such algorithm or departure, or the two do not go together.
+    ``algorithm`` is "so-gaal" or "mo-gaal", ``names`` are keys of ``DEPARTURES``; none makes the
+    published detector, others one of a subclass. ``parameters`` are those of SOGAAL or MOGAAL;
+    "generator_biases" needs an int as ``random_state``. Raises ValueError if there is no such
+    algorithm or departure, or the two do not go together.
     """
     if algorithm not in DETECTORS:
         raise ValueError(f"algorithm={algorithm!r}; expected one of {', '.join(DETECTORS)}.")

@@ -71,26 +71,10 @@ class Method:
 def load_problem(name: str, data_home: str | None = None, digit: int | None = None) -> Problem:
     """Load a table or an image problem.
 
-    Parameters
-    ----------
-    name : str
-        One of the twelve published data sets, "synthetic" (a made onecluster), or "mnist" or
-        "digits".
-    data_home : str, optional
-        Folder of the published files (or with a folder ``gaal`` of them) and of ``mnist.npz``.
-    digit : int, optional
-        The target class of an image problem.
-
-    Returns
-    -------
-    Problem
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set, or no image of the digit.
-    OSError
-        If a file is missing, or a download fails.
+    ``name`` is one of the twelve published data sets, "synthetic" (a made onecluster), "mnist" or
+    "digits", whose target class is ``digit``; ``data_home`` the folder of the published files (or
+    with a folder ``gaal`` of them) and of ``mnist.npz``. Raises ValueError if there is no such data
+    set, or no image of the digit, OSError if a file is missing, or a download fails.
     """
     from gaal import datasets
 
@@ -303,20 +287,9 @@ METHODS = {
 def method(name: str) -> Method:
     """Find a method by its name, or put one together: ``so-gaal+shuffle+no_decay``.
 
-    Parameters
-    ----------
-    name : str
-        A key of ``METHODS``, or "so-gaal" or "mo-gaal" with the names of departures after "+";
-        with none after it, the published detector among the departures.
-
-    Returns
-    -------
-    Method
-
-    Raises
-    ------
-    ValueError
-        If there is no such method or departure.
+    A name is a key of ``METHODS``, or "so-gaal" or "mo-gaal" with the names of departures after
+    "+"; with none after it, the published detector among the departures. Raises ValueError if there
+    is no such method or departure.
     """
     if name in METHODS:
         return METHODS[name]

@@ -27,15 +27,11 @@ def prepare(cell: dict) -> Callable[[], list[dict]]:
 
 
 def run(cell: dict, chosen: Method, problem: Problem, settings: dict) -> list[dict]:
-    """Make a run.
+    """Make a run, and give its rows, one a score.
 
-    Returns
-    -------
-    list of dict
-        Its rows, one a score: ROC AUC and average precision with the outliers as positives,
-        seconds to fit and score, and the peak of memory, above what the process held with its
-        libraries and the data loaded, and in all. Of a run that is not alone in its process no
-        peak is known.
+    ROC AUC and average precision have the outliers as positives. Seconds are to fit and score.
+    The peak of memory is that above what the process held with its libraries and the data loaded,
+    and that in all; of a run that is not alone in its process none is known.
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 

@@ -118,20 +118,9 @@ DETECTORS = {
 def named(name: str) -> Detector:
     """Find a detector by its name, or make it with others of its parameters.
 
-    Parameters
-    ----------
-    name : str
-        A key of ``DETECTORS``, and after a colon its parameters as a call of Python has them:
-        ``GAALEnsemble: n_estimators=1, n_updates=500``.
-
-    Returns
-    -------
-    Detector
-
-    Raises
-    ------
-    ValueError
-        If there is no such detector, or the parameters are no such list.
+    A name is a key of ``DETECTORS``, and after a colon there may be parameters as a call of Python
+    has them: ``GAALEnsemble: n_estimators=1, n_updates=500``. Raises ValueError if there is no such
+    detector, or the parameters are no such list.
     """
     plain, _, changed = name.partition(":")
     if plain not in DETECTORS:

@@ -58,12 +58,9 @@ def load(name: str, data_home: str | Path | None, offline: bool) -> tuple[np.nda
 def describe(X: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Tell of what kind a set is, by its labels: of all rows, or of as many as are sampled down to.
 
-    Returns
-    -------
-    dict
-        ``rows``, ``features`` and ``outliers``, the share of these; ``clustered``, the share of
-        outliers whose nearest other row is an outlier; ``distance``, the median distance of an
-        outlier to its nearest inlier, in that of an inlier to its own.
+    Told are ``rows``, ``features`` and ``outliers``, the share of these; ``clustered``, the share
+    of outliers whose nearest other row is an outlier; ``distance``, the median distance of an
+    outlier to its nearest inlier, in that of an inlier to its own.
     """
     found = {"rows": len(y), "features": X.shape[1], "outliers": float(np.mean(y))}
     if len(y) > MOST:
@@ -84,20 +81,9 @@ def describe(X: np.ndarray, y: np.ndarray) -> dict[str, float]:
 def divide(X: np.ndarray, y: np.ndarray, seed: int, protocol: str = "published") -> Division:
     """Divide rows at random within the classes, 70% to train on and 30% to score.
 
-    With "published" the rows are those that ADBench's own program draws by this seed.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-    y : ndarray of shape (n,)
-        1 for an outlier, 0 for an inlier.
-    seed : int
-    protocol : {"published", "distinct", "whole"}
-        See ``PROTOCOLS``.
-
-    Returns
-    -------
-    Division
+    X is of shape (n, d); y has 1 for an outlier, 0 for an inlier; the protocol is one of
+    ``PROTOCOLS``. With "published" the rows are those that ADBench's own program draws by this
+    seed.
     """
     rng = np.random.RandomState(seed)
     rows = np.arange(len(y))

@@ -22,17 +22,8 @@ PORTS = ["SOGAAL", "PyOD SO_GAAL", "MOGAAL", "PyOD MO_GAAL"]
 def by_division(cells: pd.DataFrame, sets: pd.DataFrame) -> pd.DataFrame:
     """Put together a row a protocol, set, division and detector: means over its trainings.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        As they were collected.
-    sets : DataFrame
-        A row a set by its name: what it is like.
-
-    Returns
-    -------
-    DataFrame
-        What the other functions here take. A detector of which a cell failed has no score.
+    ``cells`` are as they were collected, ``sets`` has a row a set by its name: what it is like. The
+    other functions here take what is returned. A detector of which a cell failed has no score.
     """
     groups = cells.groupby(["protocol", "data", "seed", "detector"], sort=False)
     means = groups.agg(
@@ -84,10 +75,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 def pairs(scores: pd.DataFrame) -> pd.Series:
     """Test each pair of detectors over the sets: Wilcoxon's signed ranks, adjusted by Holm.
 
-    Returns
-    -------
-    Series
-        Adjusted p-values by pairs of names; 1 where two are the same on every set.
+    Gives adjusted p-values by pairs of names; 1 where two are the same on every set.
     """
     couples = list(itertools.combinations(scores.columns, 2))
     p = [1.0 if (scores[a] == scores[b]).all() else wilcoxon(scores[a], scores[b]).pvalue

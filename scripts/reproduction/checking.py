@@ -22,16 +22,9 @@ ROUNDING = 1e-9
 def verify(targets: Iterable[Target], folder: Path) -> dict[str, list[str] | None]:
     """Recompute what a report states from its raw numbers.
 
-    Returns
-    -------
-    faults : dict of str to list of str
-        What is not as stated, by the names of the targets that are there; an empty list where all
-        is, None where the target was made before raw numbers were kept.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no report in the folder.
+    Returns what is not as stated, by the names of the targets that are there: an empty list where
+    all is, None where the target was made before raw numbers were kept. Raises FileNotFoundError if
+    there is no report in the folder.
     """
     faults = {}
     for target in targets:
@@ -137,11 +130,7 @@ def draw(
 ) -> tuple[list[Drawn], list[str]]:
     """Draw runs of a report at random, of those whose data ``find`` finds.
 
-    Returns
-    -------
-    drawn : list of Drawn
-    told : list of str
-        A line on each target whose runs cannot be drawn, and why.
+    Returns them, and a line on each target whose runs cannot be drawn, and why.
     """
     some, told = [], []
     for target in targets:
@@ -171,12 +160,8 @@ def compare(run: Drawn, result: dict, folder: Path) -> tuple[bool, str]:
 
     With the versions and the processor that the report was made with it has to be the same bit
     for bit. With others the last digits of sums differ, and training amplifies them; then the
-    verdict, with the new numbers in the place of those recorded, has to stay.
-
-    Returns
-    -------
-    good : bool
-    told : str
+    verdict, with the new numbers in the place of those recorded, has to stay. Returns whether it is
+    good, and what was found in words.
     """
     folder = folder / run.target.name
     raw = [one["numbers"] for one in stored.read_runs(folder)]

@@ -89,16 +89,8 @@ def keras_cache() -> Path:
 def find(name: str, data_home: Path | None, offline: bool) -> tuple[Path | None, str]:
     """Find a published file: where it was put, in Keras's cache, or by a short download.
 
-    Returns
-    -------
-    path : Path or None
-    told : str
-        Where it comes from, or why it is not there.
-
-    Raises
-    ------
-    ValueError
-        If the file in a folder that was named is not the published one.
+    Returns its path, None if it is not there, and where it comes from, or why it is not there.
+    Raises ValueError if the file in a folder that was named is not the published one.
     """
     file = published(name)
     for folder in filter(None, (data_home, os.environ.get("GAAL_DATA_HOME"))):
@@ -168,12 +160,8 @@ def download(file: Published, patience: float) -> str:
 def everything(names: Iterable[str], data_home: Path | None, offline: bool) -> Path:
     """Make sure that data sets of GAAL are at hand, or download them; say where to look first.
 
-    Raises
-    ------
-    OSError
-        If a file is missing and cannot be downloaded.
-    ValueError
-        If a file is not the published one.
+    Raises OSError if a file is missing and cannot be downloaded, ValueError if a file is not the
+    published one.
     """
     from gaal import datasets
 
@@ -187,12 +175,8 @@ def everything(names: Iterable[str], data_home: Path | None, offline: bool) -> P
 def all_of_mnist(data_home: Path | None, offline: bool) -> Path:
     """Find MNIST, or download it into Keras's cache.
 
-    Raises
-    ------
-    OSError
-        If it is missing and cannot be downloaded.
-    ValueError
-        If a file in a folder that was named is not the published one.
+    Raises OSError if it is missing and cannot be downloaded, ValueError if a file in a folder that
+    was named is not the published one.
     """
     from alocc.datasets import load_mnist
 

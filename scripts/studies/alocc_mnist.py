@@ -248,25 +248,11 @@ def collect(
     train: bool = True,
     variant: str | None = None,
 ):
-    """Make the runs that are missing, and measure those that are there.
+    """Make the runs that are missing, each a (digit, seed), and measure those that are there.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the runs.
-    wanted : list of (digit, seed)
-    epochs : int
-    images : Bunch
-        From :func:`alocc.datasets.load_images`.
-    train : bool, default=True
-        False measures only what is there.
-    variant : str, optional
-        One of VARIANTS, whose runs need a folder of their own, beside "authors".
-
-    Returns
-    -------
-    DataFrame or None
-        None where there is no run.
+    ``folder`` is that of the runs, which a ``variant``, one of VARIANTS, needs for itself, beside
+    "authors"; ``images`` are from :func:`alocc.datasets.load_images`. Without ``train`` only what
+    is there is measured. None where there is no run.
     """
     plain = folder.with_name("authors")  # the other detectors have no variants
     for needed in (folder, plain):

@@ -37,23 +37,10 @@ class ThisInterpreter(AsyncKernelManager):
 
 
 def execute(path: Path) -> nbformat.NotebookNode:
-    """Run a notebook in a fresh kernel.
+    """Run a notebook in a fresh kernel, in its own folder; it finds this repository's packages.
 
-    Parameters
-    ----------
-    path : Path
-        The notebook. It is run in its own folder, where it finds the packages of this
-        repository, and is not written.
-
-    Returns
-    -------
-    NotebookNode
-        The notebook with its new outputs, and no metadata that depend on the machine.
-
-    Raises
-    ------
-    CellExecutionError
-        If a cell raises.
+    It is not written, but returned with its new outputs, and no metadata that depend on the
+    machine. Raises CellExecutionError if a cell raises.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(

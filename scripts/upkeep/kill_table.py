@@ -148,20 +148,9 @@ class Row:
 
 
 def row(algorithm: str, door: str, kills: int, seed: int = 0) -> Row:
-    """Kill runs of an algorithm so many times, and compare their ends.
+    """Kill runs of an algorithm by a door so many times, at least 1, and compare their ends.
 
-    Parameters
-    ----------
-    algorithm : {"SO-GAAL", "MO-GAAL", "ALOCC"}
-    door : {"train_on_batch", "graph"}
-    kills : int
-        How many times, at least 1.
-    seed : int, default=0
-        Of the runs and of the moments.
-
-    Returns
-    -------
-    Row
+    The seed is that of the runs and of the moments.
     """
     draw = random.Random(seed)
     line = Row(algorithm, door)

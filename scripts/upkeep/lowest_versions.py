@@ -13,15 +13,8 @@ LOWER_BOUND = re.compile(r"^([\w.-]+)(?:\[[^]]*\])?\s*>=\s*([\w.]+)$")
 def lowest_versions(text: str) -> list[str]:
     """Turn every requirement with a lower bound, extras' too, into a pin to it.
 
-    Parameters
-    ----------
-    text : str
-        Of a setup.cfg.
-
-    Returns
-    -------
-    list of str
-        Such as ``"numpy==1.26"``, each once, in alphabetical order.
+    ``text`` is that of a setup.cfg; pins are such as ``"numpy==1.26"``, each once, in alphabetical
+    order.
     """
     options = configparser.ConfigParser()
     options.read_string(text)

@@ -2,10 +2,16 @@
 
 import contextlib
 import gc
+import json
 import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 # Programs that tests start.
 collect_ignore = ["alocc/distributed.py", "gaal/distributed.py", "gaal/written_for_pyod.py"]
@@ -40,3 +46,44 @@ def full_disk():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
+
+
+@pytest.fixture
+def left_by_kills(monkeypatch, tmp_path):
+    """Give the folder of a run, and all that a kill may leave of it, as folders beside.
+
+    Every file is written aside, synced, renamed, and the folder synced: so a kill finds half a
+    file lying aside, or the new file there and the old ones not yet gone.
+    """
+    from gaal_alocc import checkpoints
+
+    run, left, sync = tmp_path / "run", [], checkpoints._sync
+
+    def copying(path):
+        if run in (path, path.parent):  # no run that goes on
+            left.append(shutil.copytree(run, tmp_path / f"left {len(left)}"))
+            aside = left[-1] / checkpoints.ASIDE
+            if aside.exists():
+                os.truncate(aside, aside.stat().st_size // 2)
+        sync(path)
+
+    monkeypatch.setattr(checkpoints, "_sync", copying)
+    return run, left
+
+
+@pytest.fixture
+def kill_runs():
+    """Have scripts/upkeep/kill_table.py kill processes, and see that none comes out otherwise."""
+
+    def killed(algorithm, door, kills):
+        command = [sys.executable, ROOT / "scripts" / "upkeep" / "kill_table.py", "--json"]
+        command += ["--algorithm", algorithm, "--door", door, "--kills", str(kills)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        row = json.loads(done.stdout)
+        assert row["kills"] == kills
+        assert row["runs"] == row["equal"] >= 1
+        return row
+
+    return killed

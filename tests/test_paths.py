@@ -21,7 +21,7 @@ NO_PATHS = {"attention_label", "array", "dask", "grid", "names", "data_sets", "f
 NO_PATHS |= {"data", "departures", "methods", "stop_epochs"}
 SCRIPTS = [
     "alocc_departures", "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay",
-    "post_checkpoint", "reproduce", "stability",
+    "post_checkpoint", "power", "reproduce", "stability",
 ]  # fmt: skip
 X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
 

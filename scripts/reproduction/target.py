@@ -15,6 +15,9 @@ from matplotlib.figure import Figure
 
 from reproduction.verdicts import Comparison
 
+FRESH, TIMES = 1000, 3
+"""The first of the seeds that had no part in choosing their number, and how many times as many."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -44,6 +47,16 @@ class Plan:
     def some_seeds(self, most: int) -> range:
         """List the first of the seeds, no more than ``most``."""
         return self.all_seeds[:most]
+
+    @property
+    def fresh_seeds(self) -> range:
+        """List three times as many seeds, beyond those by which their number was chosen.
+
+        They judge a statement of order that the first ten could not tell. Plans whose seeds are
+        disjoint have disjoint ones here, too.
+        """
+        first = FRESH + TIMES * self.first_seed
+        return range(first, first + TIMES * self.seeds)
 
 
 @dataclass(frozen=True)

@@ -324,6 +324,22 @@ def test_a_bad_tutorial_differs(spoil, start):
     assert verdicts.overall(outcome.comparisons) == DIFFERS
 
 
+def test_the_order_of_the_tutorial_s_samples_is_judged_by_fresh_runs():
+    runs = [tutorial_run(seed) for seed in range(10)]
+    fresh = [
+        {"seed": 1000 + seed, "images": "MNIST", "samples": tutorial_run(seed)["samples"].copy()}
+        for seed in range(30)
+    ]
+    for others, expected in ((0.0, HOLDS), (-1.0, FAILS)):
+        for run in fresh:
+            run["samples"].loc[run["samples"]["label"] != 1, "reconstruction_loss"] += others
+        *rest, order = judged("alocc-tutorial", [*runs, *fresh]).comparisons
+        assert {c.verdict for c in rest} == {REPRODUCED}
+        assert order.verdict == expected
+        assert "of 30 pairs" in order.ours
+    check_drawn("alocc-tutorial", [runs[0], fresh[0]])
+
+
 def test_three_runs_are_not_held_against_the_tutorials_single_one():
     outcome = judged("alocc-tutorial", [tutorial_run(seed) for seed in range(3)])
     assert verdict_on(outcome, "reconstruction loss") == {CANNOT}

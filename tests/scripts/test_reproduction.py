@@ -532,6 +532,39 @@ def test_a_plan_takes_other_seeds_and_some_of_them():
         assert seeds <= set(plan.all_seeds), target.name
 
 
+def test_what_ten_seeds_cannot_tell_is_judged_by_fresh_ones_in_a_full_run():
+    plans = [Plan(full=True, seeds=10, first_seed=first) for first in (0, 10)]
+    fresh = [set(plan.fresh_seeds) for plan in plans]
+    assert [len(seeds) for seeds in fresh] == [30, 30]
+    assert not fresh[0] & fresh[1]
+    assert min(*fresh[0], *fresh[1]) >= 1000
+    division_pieces = TARGETS["division"].pieces(plans[0])
+    trained = [piece for piece in division_pieces if "run" not in piece]
+    assert len(trained) == 3 * 2 * 30
+    assert {piece["seed"] for piece in trained} == fresh[0]
+    tutorial = TARGETS["alocc-tutorial"].pieces(plans[0])
+    assert {piece["seed"] for piece in tutorial if "run" in piece} == fresh[0]
+    assert {piece["seed"] for piece in tutorial if "run" not in piece} == set(range(10))
+
+
+def test_the_second_sets_are_of_full_runs_and_share_what_others_train(reproduce):
+    full = Plan(full=True, seeds=10)
+    names = {piece["name"] for piece in TARGETS["irrelevant-variables"].pieces(full)}
+    assert names == {"two clusters", "onecluster"}
+    of_sub_generators = reproduce.one_after_the_other(TARGETS["sub-generators"], full)
+    of_datasets = reproduce.one_after_the_other(TARGETS["datasets"], full)
+    shared = [chunk for chunk in of_sub_generators if chunk in of_datasets]
+    assert [(pieces[0]["name"], pieces[0]["parameters"]["k"]) for _, pieces in shared] == [
+        ("WDBC", 10)
+    ]
+    X, y = irrelevant_variables.irrelevant_data("onecluster", None, 0.75, seed=0)
+    np.testing.assert_array_equal(X[:, :2], gaal_data.load("onecluster", None).data)
+    assert X.shape == (1000, 8)
+    assert y.sum() == 20
+    X, _ = irrelevant_variables.irrelevant_data("two clusters", None, 0.75, seed=0)
+    assert X.shape == (1000, 16)
+
+
 def test_runs_that_differ_in_their_seed_only_follow_one_another_in_one_process(reproduce):
     for name in ("so-onecluster", "datasets", "irrelevant-variables"):
         plan = Plan(full=True, seeds=10)
@@ -547,9 +580,8 @@ def test_long_runs_are_spread_over_the_processes(reproduce):
     plan = Plan(full=True, seeds=10, mnist=Path("mnist.npz"))
     target = TARGETS["alocc-tutorial"]
     assert target.long
-    assert reproduce.one_after_the_other(target, plan) == [
-        (target.run, [piece]) for piece in target.pieces(plan)
-    ]
+    chunks = reproduce.one_after_the_other(target, plan)
+    assert chunks == [reproduce.work_of(target, [piece]) for piece in target.pieces(plan)]
 
 
 def test_onecluster_is_judged_by_the_reruns_of_its_own_points_alone():
@@ -709,7 +741,7 @@ def test_small_pieces_of_gaal_run_and_show():
         run = gaal_runs.train(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
         assert run["end"] == looked["moments"][-1]["auc"]
         np.testing.assert_array_equal(run["generated"], looked["moments"][-1]["generated"])
-        seen = irrelevant_variables.irrelevant(algorithm, 0.5, 0, 2)
+        seen = irrelevant_variables.irrelevant("two clusters", None, algorithm, 0.5, 0, 2)
         assert 0 <= seen["auc"] <= 1
     unstopped = stop_epochs.unstopped(
         algorithm="SO-GAAL",
@@ -718,7 +750,9 @@ def test_small_pieces_of_gaal_run_and_show():
     assert len(unstopped["loss"]) == 512  # WDBC's loss slows before 300 and rises again
     assert 100 < unstopped["suggested"] < 400
     for method in ("LOF", "kNN", "IsolationForest"):
-        assert irrelevant_variables.irrelevant(method, 0.0, 0, 2)["auc"] > 0.95
+        assert (
+            irrelevant_variables.irrelevant("two clusters", None, method, 0.0, 0, 2)["auc"] > 0.95
+        )
 
 
 def test_the_settings_of_the_figures_are_the_published_ones():
@@ -739,6 +773,35 @@ def test_stability_gives_reproduce_its_targets_and_options_and_refuses_others(ca
         with pytest.raises(SystemExit):
             stability.parse(["--data", "x", *wrong])
         assert wrong[0].strip("-") in capsys.readouterr().err
+
+
+def test_the_power_of_a_target_s_order_is_told_by_the_runs_of_a_report(tmp_path, capsys):
+    import power
+
+    rng = np.random.default_rng(0)
+    far, near = rng.uniform(0.1, 0.2, 10), rng.normal(0, 0.1, 10)
+    runs = [
+        {**run, "name": name, "end": 0.5 + float(by[run["seed"]] * (run["parameters"]["k"] == 10))}
+        for name, by in (("far", far), ("near", near))
+        for run in BAD["sub-generators"]
+    ]
+    target = TARGETS["sub-generators"]
+    folder = tmp_path / target.name
+    folder.mkdir()
+    (folder / "result.json").write_text(json.dumps({"runs": len(runs)}))
+    raw = [{"numbers": target.numbers(run)} for run in runs]
+    (folder / "runs.json").write_text(json.dumps(as_json(raw)))
+    pairs = power.pairs_of(target, tmp_path)
+    np.testing.assert_allclose(list(pairs.values()), [far, near])
+    of_far, of_near = pairs
+    right = power.told(pairs, 10, 25, by_chance=False)
+    assert right[of_far] == 1
+    assert right[of_near] < 0.5
+    assert max(power.told(pairs, 10, 25, by_chance=True).values()) <= 0.04  # 0.01 expected at most
+    assert power.main([str(tmp_path), target.name, "--pairs", "10", "--draws", "5"]) == 0
+    assert "10 pairs: 100.0% told, without order" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        power.main([str(tmp_path), "post-figure2"])
 
 
 @pytest.mark.slow

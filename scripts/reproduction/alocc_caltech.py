@@ -33,7 +33,7 @@ N_CATEGORIES = (1, 3, 5)
 CLUTTER = "257.clutter"
 MOST = 150  # images of a category, the first
 SIZE = (64, 64)
-EPOCHS, QUICK_EPOCHS = 60, 4  # an epoch of so few images is few updates
+EPOCHS, QUICK_EPOCHS = 60, 2  # an epoch of so few images is few updates
 MADE = {"n_categories": 6, "n_images": 30, "side": 16}
 
 

@@ -133,7 +133,7 @@ TARGET = Target(
     f"{PAPER}, figure 7",
     f"{AUTHORS}, all images of each of the ten digits, one seed; ALOCC(epochs=1),"
     f' fidelity="corrected" and "published", {EARLY_STOP} of digit 1; tested with'
-    f" {HALF:.0%} outliers; {MINE}; {ON_DIGITS}, 10 epochs of the latter, one digit",
+    f" {HALF:.0%} outliers; {MINE}; {ON_DIGITS}, one digit",
     figure7_pieces,
     never,
     numbers,

@@ -157,7 +157,7 @@ TARGET = Target(
     f"{PAPER}, figure 8, read off to 0.01",
     f"{AUTHORS}, all images of each of the ten digits, one seed; ALOCC(epochs=1,"
     f' fidelity="corrected"), {EARLY_STOP} of them, and LOF of the test images, 10 neighbours;'
-    f" {MINE}; {ON_DIGITS}, 10 epochs of the port, one digit",
+    f" {MINE}; {ON_DIGITS}, one digit",
     figure8_pieces,
     never,
     numbers,

@@ -30,7 +30,7 @@ PAPER_EER = PUBLISHED["paper_results"]["ucsd_ped2_frame_eer"]
 EER_NAMES = {"d_rx": "D(R(X))", "d_x": "D(X)"}
 EER_TOLERANCE = 0.03  # half a percent of rounding, the rest of seeds and epochs
 VIDEO = {"height": 95, "width": 145, "n_blobs": 12, "random_state": 0}  # 15 patches a frame
-QUICK_EPOCHS = 2
+QUICK_EPOCHS = 1
 OTHER_DATA = "synthetic blobs, where the paper has the UCSD Ped2 video"
 N_SHOWN = 4  # anomalies of UCSD Ped2, one a video: the paper does not number its frames
 

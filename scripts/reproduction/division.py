@@ -8,55 +8,48 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import verdicts
-from reproduction.gaal_data import described, home_of, load
+from reproduction.gaal_data import PLANES, described, home_of, load
 from reproduction.gaal_runs import (
     ALGORITHMS,
     COMMON,
     detector,
     few_numbers,
-    generate,
     mean_spread,
-    plane_noise,
+    of_plane,
     published_parameters,
     train,
 )
 from reproduction.onecluster import data_of
-from reproduction.sub_generators import planes
 from reproduction.target import FRESH, TIMES, Outcome, Plan, Target
 
-GRID = 80
-MOMENTS = (0.05, 0.15, 1 / 3, 1.0)  # of the whole training; the generator stops at a third
+MOMENTS = (0.05, 0.15, 1 / 3)  # of the whole training; the generator stops at a third
+
+
+def planes(plan: Plan) -> tuple[str, ...]:
+    """Name the sets: a round cluster, and in a full run several."""
+    return ("onecluster", *PLANES) if plan.full else ("onecluster",)
 
 
 def moments(algorithm: str, name: str, parameters: dict, seed: int, home: str | None) -> dict:
-    """Train one detector until each of some moments; keep D over the plane, potential outliers.
+    """Train one detector until each of some moments before the end; keep how it divides the plane.
 
     Every moment is a training of its own, from the same seed, and up to rounding the beginning of
     the longer ones: a callback that looks would end every call of the graph with its epoch, which
     takes longer than to begin anew.
     """
     data = load(name, home)
-    noise = plane_noise(seed)
-    side = np.linspace(0, 1, GRID, dtype=np.float32)
-    plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     epochs = 3 * parameters["stop_epochs"]
     seen = []
     for moment in (max(1, round(share * epochs)) for share in MOMENTS):
         fitted = detector(algorithm, {**parameters, "epochs": moment}, seed)
         fitted.fit(data.data, data.target)
-        seen.append(
-            {
-                "epoch": moment,
-                "auc": fitted.history_["auc"].iloc[-1],
-                "plane": fitted.discriminator_(plane).numpy().reshape(GRID, GRID),
-                "generated": generate(fitted.generator_, noise),
-            }
-        )
+        auc = fitted.history_["auc"].iloc[-1]
+        seen.append({"epoch": moment, "auc": auc, **of_plane(fitted, seed)})
     return {"algorithm": algorithm, "name": name, "seed": seed, "moments": seen}
 
 
 def moments_pieces(plan: Plan) -> list[dict]:
-    """Give every plane and algorithm: all seeds, and a first one, to be looked at."""
+    """Give every plane and algorithm: all seeds, and the first once more, to be looked at."""
     judged = plan.fresh_seeds if plan.full else plan.all_seeds
     return [
         {
@@ -69,7 +62,7 @@ def moments_pieces(plan: Plan) -> list[dict]:
         }
         for name in planes(plan)
         for algorithm in ALGORITHMS
-        for run, seeds in (({"run": moments}, plan.some_seeds(1)), ({}, judged))
+        for run, seeds in (({"run": moments}, judged[:1]), ({}, judged))
         for seed in seeds
     ]
 
@@ -124,13 +117,16 @@ def judge_moments(runs: list[dict]) -> Outcome:
 def draw_moments(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
     """Draw what the generators make and how D divides the plane, SO above MO."""
     looked = [run for run in runs if "moments" in run]
+    of = {(run["name"], run["algorithm"], run["seed"]): run for run in runs if "end" in run}
     figures = {}
     for name in dict.fromkeys(run["name"] for run in looked):
         data = load(name, home_of(plan))
-        figure = Figure(figsize=(7, 14 / len(MOMENTS) + 0.4), layout="constrained")
-        axes = figure.subplots(2, len(MOMENTS), sharex=True, sharey=True)
+        figure = Figure(figsize=(7, 3.9), layout="constrained")
+        axes = figure.subplots(2, len(MOMENTS) + 1, sharex=True, sharey=True)
         for line, run in zip(axes, (run for run in looked if run["name"] == name)):
-            for ax, moment in zip(line, run["moments"]):
+            whole = of[name, run["algorithm"], run["seed"]]
+            end = {"epoch": 3 * whole["parameters"]["stop_epochs"], "auc": whole["end"], **whole}
+            for ax, moment in zip(line, [*run["moments"], end]):
                 draw_moment(ax, data, moment)
             line[0].set_ylabel(run["algorithm"])
         figure.suptitle(
@@ -144,7 +140,7 @@ def draw_moments(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
 
 def draw_moment(ax: Axes, data, moment: dict) -> None:
     """Draw D over the plane, the data and the potential outliers."""
-    side = np.linspace(0, 1, GRID)
+    side = np.linspace(0, 1, len(moment["plane"]))
     ax.contourf(side, side, moment["plane"], levels=12, cmap="YlGn", alpha=0.6)
     if moment["plane"].min() < 0.5 < moment["plane"].max():
         ax.contour(side, side, moment["plane"], levels=[0.5], colors="black", linewidths=1)

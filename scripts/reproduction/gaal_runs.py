@@ -27,6 +27,7 @@ COMMON = (
     " order, 3 x stop_epochs epochs; labels only for the AUC, which is of the training data"
 )
 
+GRID = 80  # values of D on a side of the plane
 SMOOTHED = 41  # updates of the centred mean that the published bands were taken after
 EVERY = 50  # updates: the curves of onecluster among the raw numbers; all are judged at such
 
@@ -80,9 +81,7 @@ def train(
         "stop": stop_node(fitted, len(data.data)),
         "seconds": time.perf_counter() - start,
         "end": float(fitted.history_["auc"].iloc[-1]),
-        "generated": generate(fitted.generator_, plane_noise(seed))
-        if data.data.shape[1] == 2
-        else None,
+        **(of_plane(fitted, seed) if data.data.shape[1] == 2 else {}),
         **keep(fitted),
     }
 
@@ -126,9 +125,15 @@ def near(run: dict, column: str, update: int, within: int = 0) -> list[float]:
     return [value for at, value in values if abs(at - update) <= within]
 
 
-def plane_noise(seed: int) -> np.ndarray:
-    """Draw noise for 300 points of the plane."""
-    return np.random.default_rng(seed).random((300, 2), dtype=np.float32)
+def of_plane(fitted, seed: int) -> dict[str, np.ndarray]:
+    """Keep D over the unit square and 300 potential outliers, by noise that the seed draws."""
+    side = np.linspace(0, 1, GRID, dtype=np.float32)
+    plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    noise = np.random.default_rng(seed).random((300, 2), dtype=np.float32)
+    return {
+        "plane": fitted.discriminator_(plane).numpy().reshape(GRID, GRID),
+        "generated": generate(fitted.generator_, noise),
+    }
 
 
 def generate(generator: keras.Model, noise: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
 QUICK_SHARES = (0.0, 0.75)
 STOP_EPOCHS, QUICK_STOP_EPOCHS = 500, 300  # with 200 MO-GAAL is not done at 75%
 CLUSTERS = "two clusters"
+BESIDE = ("LOF", "kNN")  # whose losses MO-GAAL's is judged by
 RELEVANT = 4  # variables of the clusters that tell outliers from inliers
 
 
@@ -54,8 +55,11 @@ def sets(plan: Plan) -> dict[str, str | None]:
 
 
 def irrelevant_pieces(plan: Plan) -> list[dict]:
-    """Give the sets, the shares of irrelevant variables and the detectors."""
-    some = plan.some_seeds(3 if plan.full else 1)  # shown beside MO-GAAL, not judged
+    """Give the sets, the shares of irrelevant variables and the detectors.
+
+    SO-GAAL and IsolationForest are shown beside the others in a full run, and not judged.
+    """
+    methods = (*ALGORITHMS, *BESIDE, "IsolationForest") if plan.full else ("MO-GAAL", *BESIDE)
     stop_epochs = STOP_EPOCHS if plan.full else QUICK_STOP_EPOCHS
     return [
         {
@@ -68,8 +72,8 @@ def irrelevant_pieces(plan: Plan) -> list[dict]:
         }
         for name, home in sets(plan).items()
         for share in (SHARES if plan.full else QUICK_SHARES)
-        for method in (*ALGORITHMS, "LOF", "kNN", "IsolationForest")
-        for seed in (some if method == "SO-GAAL" else plan.all_seeds)
+        for method in methods
+        for seed in (plan.some_seeds(3) if method == "SO-GAAL" else plan.all_seeds)
     ]
 
 
@@ -110,7 +114,7 @@ def judge_irrelevant(runs: list[dict]) -> Outcome:
                 "MO-GAAL leads on data with a high ratio of irrelevant variables (abstract)",
                 f"{other}'s loss of AUC less MO-GAAL's",
             )
-            for other in ("LOF", "kNN")
+            for other in BESIDE
         ]
         compared += verdicts.of(name, orders)
     table = frame.pivot_table("auc", ["name", "share"], "method", mean_spread, sort=False)

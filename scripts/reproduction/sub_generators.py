@@ -23,15 +23,10 @@ PUBLISHED_SET = "WDBC"  # the one that needs no file
 JUDGED = (1, 10)  # k: one sub-generator, and as many as published
 
 
-def planes(plan: Plan) -> tuple[str, ...]:
-    """Name the sets: a round cluster, and in a full run several."""
-    return ("onecluster", *PLANES) if plan.full else ("onecluster",)
-
-
 def sets(plan: Plan) -> dict[str, str]:
-    """Name the sets, and whose published settings each has: in a full run a real one, too."""
-    of_planes = dict.fromkeys(planes(plan), "onecluster")
-    return of_planes | ({PUBLISHED_SET: PUBLISHED_SET} if plan.full else {})
+    """Name the sets, and whose published settings each has: a real one, in a full run planes."""
+    of_planes = dict.fromkeys(("onecluster", *PLANES) if plan.full else (), "onecluster")
+    return {**of_planes, PUBLISHED_SET: PUBLISHED_SET}
 
 
 def k_pieces(plan: Plan) -> list[dict]:
@@ -118,5 +113,4 @@ TARGET = Target(
     judge_k,
     draw_k,
     described(sets),
-    needs=("onecluster",),
 )

@@ -241,6 +241,11 @@ def test_alocc_itself_goes_through(monkeypatch):
         roc_auc_score(~result["is_outlier"], result["scores"]["d_rx"]), abs=1e-3
     )
     port = alocc_figure6.run_figure6(seed=1, mnist=None)
+    *_, piece = TARGETS["alocc-figure6"].pieces(Plan(full=False, seeds=1, first_seed=1))
+    assert piece in TARGETS["alocc-figure7"].pieces(Plan(full=False, seeds=1, first_seed=1))
+    shared = piece.pop("run")(**piece)
+    numbers = TARGETS["alocc-figure6"].numbers
+    assert as_json(numbers(shared)) == as_json(numbers(port))
     check_judged(judged("alocc-figure6", [result, port]))
     check_drawn("alocc-figure6", [result, port])
 

@@ -463,12 +463,16 @@ def test_runs_that_targets_share_are_made_once_and_a_piece_may_have_its_own(
     assert (tmp_path / "second" / "a-table.csv").read_text() == "value,sum\n7,100.0\n2,1.0\n"
 
 
-def test_the_trainings_on_onecluster_are_shared():
+def test_the_trainings_that_targets_share_are_the_same():
     plan = Plan(full=False, seeds=10)
     so, mo = (TARGETS[name].pieces(plan) for name in ("so-onecluster", "mo-onecluster"))
     assert TARGETS["post-figure6"].pieces(plan) == so
     assert [p for p in TARGETS["division"].pieces(plan) if "run" not in p] == so + mo
-    assert [p for p in TARGETS["sub-generators"].pieces(plan) if p["parameters"]["k"] > 1] == mo
+    of_datasets = [
+        {**piece, "run": gaal_runs.summarise} for piece in TARGETS["datasets"].pieces(plan)
+    ]
+    of_k = [p for p in TARGETS["sub-generators"].pieces(plan) if p["parameters"]["k"] > 1]
+    assert of_k == [piece for piece in of_datasets if piece["algorithm"] == "MO-GAAL"]
 
 
 @pytest.mark.slow
@@ -622,11 +626,17 @@ def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
     assert len(TARGETS[name].draw(QUICK, runs)) == 1
 
 
+PLANE = {
+    "plane": np.linspace(0, 1, 400).reshape(20, 20),
+    "generated": np.random.default_rng(0).random((300, 2)),
+}
+
+
 def table_of(name, **values):
     """Make the results of a target that keeps numbers only, the same with ten seeds."""
     base = {"seconds": 1.0, "name": "onecluster", "points": MADE}
     if "end" in values and "stop" not in values:  # taken from trainings
-        base = {**flat("MO-GAAL"), "generated": np.random.default_rng(0).random((300, 2))}
+        base = {**flat("MO-GAAL", {"stop_epochs": 9}), **PLANE}
     return [
         {**base, "seed": seed, **dict(zip(values, row))}
         for seed in range(10)
@@ -654,12 +664,7 @@ BAD = {
             "algorithm": algorithm,
             "seed": 0,
             "moments": [
-                {
-                    "epoch": 1,
-                    "auc": 0.5,
-                    "plane": np.linspace(0, 1, division.GRID**2).reshape(division.GRID, -1),
-                    "generated": np.random.default_rng(0).random((30, 2)),
-                }
+                {"epoch": 1, "auc": 0.5, **PLANE},
             ]
             * len(division.MOMENTS),
         }
@@ -736,11 +741,14 @@ def test_small_pieces_of_gaal_run_and_show():
         result = gaal_runs.summarise(algorithm=algorithm, **short)
         assert 0 <= result["stop"] <= result["best"] <= 1
         looked = division.moments(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
-        assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20, 60]
-        assert looked["moments"][0]["generated"].shape == (300, 2)
-        run = gaal_runs.train(algorithm, "onecluster", {"stop_epochs": 20}, 0, None)
-        assert run["end"] == looked["moments"][-1]["auc"]
-        np.testing.assert_array_equal(run["generated"], looked["moments"][-1]["generated"])
+        assert [m["epoch"] for m in looked["moments"]] == [3, 9, 20]
+        # A moment is what a training of so many epochs ends at.
+        parameters = {"stop_epochs": 20, "epochs": 9}
+        run = gaal_runs.train(algorithm, "onecluster", parameters, 0, None)
+        assert run["end"] == looked["moments"][1]["auc"]
+        for kept, shape in (("generated", (300, 2)), ("plane", (80, 80))):
+            assert run[kept].shape == shape
+            np.testing.assert_array_equal(run[kept], looked["moments"][1][kept])
         seen = irrelevant_variables.irrelevant("two clusters", None, algorithm, 0.5, 0, 2)
         assert 0 <= seen["auc"] <= 1
     unstopped = stop_epochs.unstopped(

@@ -27,15 +27,17 @@ from reproduction.targets import TARGETS
 
 def pairs_of(target: Target, report: Path) -> dict[str, np.ndarray]:
     """Take the differences of the pairs of every statement of order from the raw numbers."""
-    found = {}
+    found, folder = {}, report / target.name
 
     def keep(what, higher, lower, *told):
         found[what] = np.asarray(higher, float) - np.asarray(lower, float)
         return ordered(what, higher, lower, *told)
 
     ordered = verdicts.ordered
+    raw = stored.read_runs(folder) if stored.read(folder) else []
     with mock.patch.object(verdicts, "ordered", keep):
-        target.judge([run["numbers"] for run in stored.read_runs(report / target.name)])
+        if raw:
+            target.judge([run["numbers"] for run in raw])
     return found
 
 

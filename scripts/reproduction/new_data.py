@@ -204,7 +204,7 @@ TARGET = Target(
     "On new data",
     "Not published: the published protocol scores the rows that were trained on",
     "half of each set to train on, the other new; stop_epochs and k as published, and stop_epochs"
-    " for as many updates as on all rows; ten splits, in --quick WDBC and {QUICK_SEEDS}",
+    f" for as many updates as on all rows; ten splits, in --quick WDBC and {QUICK_SEEDS}",
     new_data_pieces,
     score_new_data,
     dict,

@@ -329,6 +329,11 @@ def test_a_bad_tutorial_differs(spoil, start):
     assert verdicts.overall(outcome.comparisons) == DIFFERS
 
 
+def test_the_runs_on_digits_are_long_enough_for_a_mean_of_epochs():
+    detector = alocc_runs.authors_run(None, select_epoch="mean")
+    assert detector.first_epoch < detector.epochs
+
+
 def test_the_order_of_the_tutorial_s_samples_is_judged_by_fresh_runs():
     runs = [tutorial_run(seed) for seed in range(10)]
     fresh = [

@@ -194,9 +194,11 @@ def test_what_figures_share_is_trained_once(full):
     targets = [TARGETS[f"alocc-{name}"] for name in ("figure6", "figure7", "figure8")]
     chunks = [str(c) for t in targets for c in one_after_the_other(t, plan)]
     digits = 10 if full else 1
-    # the authors', the port corrected and LOF a digit; the port as published for figures 6 and 7
-    assert len(set(chunks)) == 3 * digits + 2
-    assert len(chunks) == len(set(chunks)) + 1 + digits + 1  # of the authors', and corrected on 1
+    # the authors', the port corrected and LOF a digit; the port as published for figures 6 and 7,
+    # which of the few images that stand in for MNIST is the same run
+    assert len(set(chunks)) == 3 * digits + (2 if full else 1)
+    shared = 1 + digits + 1 + (0 if full else 1)  # the authors', corrected on 1, published
+    assert len(chunks) == len(set(chunks)) + shared
 
 
 def run(target):

@@ -19,20 +19,29 @@ from gaal_alocc.optimizers import Reusable
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation, as in Keras 2.2 on TensorFlow 1.
 
-    In training it normalises with the batch's own mean and variance even where it is frozen; Keras
-    3 would run a frozen layer on its moving statistics. The moving statistics are zero-debiased:
-    after t batches they are
+    In training it normalises with the batch's own mean and variance even where it is frozen;
+    Keras 3 would run a frozen layer on its moving statistics. The moving statistics are
+    zero-debiased: after t batches they are
 
         (1 - momentum) * sum_i momentum^(t - i) * value_i / (1 - momentum^t),
 
     so that the first batch replaces the initial 0 and 1 altogether. The variance enters twice
-    corrected, by m / (m - 1) in TensorFlow's kernel and by m / (m - (1 + epsilon)) in Keras, for m
-    = rows * height * width. Where a batch is divided over replicas, its statistics are those of the
-    whole.
+    corrected, by m / (m - 1) in TensorFlow's kernel and by m / (m - (1 + epsilon)) in Keras,
+    for m = rows * height * width. Where a batch is divided over replicas, its statistics are
+    those of the whole.
 
-    ``track_statistics=False`` leaves the moving statistics at 0 and 1 for good. So it went with the
-    published discriminator: by the time its train function was built it had been frozen for the
-    adversarial model, and the updates of a frozen model are dropped.
+    Parameters
+    ----------
+    momentum : float, default=0.99
+        In (0, 1).
+    epsilon : float, default=0.001
+        Added to the variance.
+    track_statistics : bool, default=True
+        False leaves the moving statistics at 0 and 1 for good. So it went with the published
+        discriminator: by the time its train function was built it had been frozen for the
+        adversarial model, and the updates of a frozen model are dropped.
+    **kwargs
+        As of ``keras.layers.BatchNormalization``.
     """
 
     def __init__(
@@ -83,9 +92,24 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class RMSprop(Reusable, keras.optimizers.RMSprop):
     """RMSprop that divides by sqrt(a) + epsilon; Keras 3 divides by sqrt(a + epsilon).
 
-    a <- rho * a + (1 - rho) * g^2; p <- p - lr * g / (sqrt(a) + epsilon). Where gradients are
+    a <- rho * a + (1 - rho) * g^2;  p <- p - lr * g / (sqrt(a) + epsilon). Where gradients are
     small, as here where they go back through a saturated D, the published steps are longer.
-    Momentum and centered it has not: it raises a ValueError of them.
+
+    Parameters
+    ----------
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, default=0.001
+        lr.
+    rho : float, default=0.9
+        Decay of the mean square.
+    epsilon : float, default=1e-7
+        Outside of the root.
+    **kwargs
+        As of ``keras.optimizers.RMSprop``, but neither momentum nor centered.
+
+    Raises
+    ------
+    ValueError
+        If momentum or centered is asked for.
     """
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, **kwargs) -> None:
@@ -110,6 +134,13 @@ class BinaryCrossentropy(keras.losses.Loss):
 
     The clip is a hard one: where a probability saturates no gradient flows. Keras 3 finds the
     sigmoid that made the probability, goes back to its logits and lets the gradient through.
+
+    Parameters
+    ----------
+    name : str, default="binary_crossentropy"
+        Name of the loss.
+    **kwargs
+        As of ``keras.losses.Loss``.
     """
 
     def __init__(self, name: str = "binary_crossentropy", **kwargs) -> None:

@@ -48,10 +48,19 @@ def all_scores(estimator: BaseEstimator, X: np.ndarray, name: str | None = None)
 
 
 def everything_inlier_f1(outlier_share: float | np.ndarray) -> float | np.ndarray:
-    """F1 of calling every image an inlier, 2p / (1 + p) with p = 1 - outlier_share, in [0, 1).
+    """F1 of calling every image an inlier, 2p / (1 + p) with p = 1 - outlier_share.
 
-    With inliers as the positive class this is what a detector has to beat: 0.947 at 10% outliers,
-    0.667 at 50%.
+    With inliers as the positive class this is what a detector has to beat: 0.947 at 10%
+    outliers, 0.667 at 50%.
+
+    Parameters
+    ----------
+    outlier_share : float or array
+        In [0, 1).
+
+    Returns
+    -------
+    float or array
     """
     p = 1 - outlier_share
     return 2 * p / (1 + p)
@@ -60,7 +69,17 @@ def everything_inlier_f1(outlier_share: float | np.ndarray) -> float | np.ndarra
 def inlier_f1(scores: np.ndarray, is_outlier: np.ndarray, threshold: float) -> float:
     """F1 with inliers as the positive class, calling scores from the threshold up inliers.
 
-    Of n scores, higher for the more normal, and ``is_outlier``, bool, (n,).
+    Parameters
+    ----------
+    scores : array of shape (n,)
+        Higher is more normal.
+    is_outlier : array of bool, shape (n,)
+    threshold : float
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     called = np.asarray(scores) >= threshold
     inlier = ~np.asarray(is_outlier, bool)

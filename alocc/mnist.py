@@ -208,9 +208,15 @@ def read_idx(path: str | Path) -> np.ndarray:
 def load_digits_28() -> Bunch:
     """Load scikit-learn's 8 x 8 digits, enlarged to 28 x 28: what stands in for MNIST offline.
 
-    The images are enlarged by :func:`resize_images` and their 0..16 stretched to 0..255. The last
-    fifth, in the order of the file, is the test part. They are not MNIST: coarser, 1797 in all, so
-    numbers on them do not compare with numbers on MNIST. The Bunch is as of :func:`load_mnist`.
+    The images are enlarged by :func:`resize_images` and their 0..16 stretched to 0..255. The
+    last fifth, in the order of the file, is the test part. They are not MNIST: coarser, 1797
+    in all, so numbers on them do not compare with numbers on MNIST.
+
+    Returns
+    -------
+    Bunch
+        data (1438, 28, 28), test_data (359, 28, 28), uint8 in 0..255; target and test_target,
+        the digits 0 to 9; name "digits"; DESCR.
     """
     from sklearn.datasets import load_digits
 

@@ -495,7 +495,16 @@ def combine(
 ) -> Networks:
     """Put D behind R: the ``adversarial_model`` of the published program.
 
-    The ingredients tell what D normalises with while it is frozen, and whether there is one phase.
+    Parameters
+    ----------
+    generator, discriminator : keras.Model
+        From :func:`build_generator` and :func:`build_discriminator`.
+    ingredients : Ingredients, default=FIDELITIES["published"]
+        What D normalises with while it is frozen, and whether there is one phase.
+
+    Returns
+    -------
+    Networks
     """
     adversarial_model = AdversarialModel(
         generator,

@@ -68,9 +68,19 @@ def frame_scores(
 ) -> np.ndarray:
     """Score frames by their least normal patch: a frame is anomalous if any patch is.
 
-    Of patch scores (m,), higher for the more normal, and their positions (m, 3), from
-    :func:`extract_patches`, the least of each frame, (n_frames,); NaN for a frame without patches.
-    There are by default as many frames as the last with a patch tells.
+    Parameters
+    ----------
+    patch_scores : array of shape (m,)
+        Higher is more normal, as score_samples gives them.
+    positions : array of shape (m, 3)
+        From :func:`extract_patches`.
+    n_frames : int, optional
+        By default up to the last frame with a patch.
+
+    Returns
+    -------
+    ndarray of float, shape (n_frames,)
+        The least of each frame's patch scores; NaN for a frame without patches.
     """
     patch_scores, positions = _check_patch_scores(patch_scores, positions)
     n_frames = _count_frames(positions, n_frames)

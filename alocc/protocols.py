@@ -154,8 +154,15 @@ def f1_auc_by_outlier_share(
 def mean_by_share(table: pd.DataFrame) -> pd.DataFrame:
     """Average the table of :func:`f1_auc_by_outlier_share` over targets and seeds.
 
-    A row a score, threshold and outlier_share, with the means of f1, auc and f1_everything_inlier,
-    f1_std and auc_std over the runs, and n_runs.
+    Parameters
+    ----------
+    table : DataFrame
+
+    Returns
+    -------
+    DataFrame
+        One row a score, threshold and outlier_share, with the means of f1, auc and
+        f1_everything_inlier, f1_std and auc_std over the runs, and n_runs.
     """
     groups = table.groupby(["score", "threshold", "outlier_share"], sort=True)
     return groups.agg(
@@ -189,10 +196,17 @@ class UnsupervisedLOF(OutlierMixin, BaseEstimator):
         return self
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
-        """Score images by minus the local outlier factor of their pixels among all of them.
+        """Score images by the local outlier factor of their pixels among all of them.
 
-        Images (n, height, width) or (n, height, width, channels), uint8 or float in [0, 1]. Higher
-        is more normal, about -1 for the most.
+        Parameters
+        ----------
+        X : array of shape (n, height, width) or (n, height, width, channels)
+            uint8, or float in [0, 1].
+
+        Returns
+        -------
+        ndarray of float, shape (n,)
+            Minus the factor: higher is more normal, about -1 for the most.
         """
         return LocalOutlierFactor(self.n_neighbors).fit(_flat(X)).negative_outlier_factor_
 
@@ -200,8 +214,16 @@ class UnsupervisedLOF(OutlierMixin, BaseEstimator):
 def lof_baseline(n_neighbors: int = 20) -> Pipeline:
     """Local outlier factor on the pixels, fitted on the target class alone, as ALOCC is.
 
-    The fair comparison with ALOCC, and far better than the paper's, :class:`UnsupervisedLOF`. It is
-    unfitted, and takes images of any shape.
+    The fair comparison with ALOCC, and far better than the paper's, :class:`UnsupervisedLOF`.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=20
+
+    Returns
+    -------
+    Pipeline
+        An unfitted outlier detector that takes images of any shape.
     """
     return make_pipeline(
         FunctionTransformer(_flat), LocalOutlierFactor(n_neighbors=n_neighbors, novelty=True)
@@ -295,10 +317,21 @@ def auc_by_epoch(
 
 
 def reconstruction_cross_entropy(X: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
-    """Reconstruction loss (n,) as the tutorial's test prints it: the input as the prediction.
+    """Reconstruction loss as the tutorial's test prints it: the input as the prediction.
 
-    binary_crossentropy(y_true=R(x), y_pred=x), so that a dark pixel of x that R lights up costs up
-    to 16. Training takes it the other way round. X is uint8, or float in [0, 1], as R(x).
+    binary_crossentropy(y_true=R(x), y_pred=x), so that a dark pixel of x that R lights up
+    costs up to 16. Training takes it the other way round.
+
+    Parameters
+    ----------
+    X : array of shape (n, ...)
+        uint8, or float in [0, 1].
+    reconstructions : array of as many values
+        R(x), in [0, 1].
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
     """
     epsilon = np.float32(1e-7)
     p = np.clip(to_unit(X).reshape(len(X), -1), epsilon, 1 - epsilon).astype(float)

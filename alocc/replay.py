@@ -59,11 +59,23 @@ def replay(
 ) -> dict[str, float]:
     """Train on a recorded run's data, weights and noise, and compare with what it recorded.
 
-    The file is an npz with ``config`` (JSON: gf_dim, df_dim, batch_size, epochs, r_alpha, lr,
-    clipvalue, decay), images and noisy (n, height, width, channels), r_init_NN, d_init_NN and the
-    same with ``final``, d_loss_real, d_loss_fake (updates,), g_loss_second (updates, 3), and the
-    inference infer_rx, infer_d_of_rx and infer_d_of_x on infer_x. Replayed in float64 if the losses
-    are. Gives the largest absolute difference of every recorded loss, array and weight.
+    Parameters
+    ----------
+    path : str or Path
+        An npz file with ``config`` (JSON: gf_dim, df_dim, batch_size, epochs, r_alpha, lr,
+        clipvalue, decay), images and noisy (n, height, width, channels), r_init_NN,
+        d_init_NN and the same with ``final``, d_loss_real, d_loss_fake (updates,),
+        g_loss_second (updates, 3), and the inference infer_rx, infer_d_of_rx and
+        infer_d_of_x on infer_x. Replayed in float64 if the losses are.
+    steps_per_execution : int or "auto", default="auto"
+        The door, see :func:`alocc.training.train`.
+    ingredients : Ingredients, default=FIDELITIES["published"]
+        What to train with.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute difference of every recorded loss, array and weight.
     """
     trace = _read(path)
     with computing_in(trace["g_loss_second"].dtype.name):
@@ -145,13 +157,25 @@ def replay_authors(
     algorithm: training.Algorithm = training.ALGORITHMS["authors"],
     clipvalue: float | None = None,
 ) -> dict[str, float]:
-    """Replay a record of the authors' own program, in float64, as :func:`replay` does.
+    """Replay a record of the authors' own program, in float64.
 
-    The file is an npz with images (uint8) and noisy, n_batches, losses (updates, losses),
-    loss_names, r_alpha, learning_rate, perhaps gf_dim and df_dim, ``initial/`` and ``final/``
-    weights under their names in the graph (large ones every seventh element, with ``final_sum/``
-    and ``final_square_sum/`` of all), infer_x with infer_r_index, and d_x, d_rx and r under
-    ``infer_moving/`` and ``infer_batch/``.
+    Parameters
+    ----------
+    path : str or Path
+        An npz file with images (uint8) and noisy, n_batches, losses (updates, losses),
+        loss_names, r_alpha, learning_rate, perhaps gf_dim and df_dim, ``initial/`` and
+        ``final/`` weights under their names in the graph (large ones every seventh element,
+        with ``final_sum/`` and ``final_square_sum/`` of all), infer_x with infer_r_index, and
+        d_x, d_rx and r under ``infer_moving/`` and ``infer_batch/``.
+    steps_per_execution : int or "auto", default="auto"
+        The door, see :func:`alocc.training.train`.
+    ingredients, algorithm, clipvalue
+        What to train with.
+
+    Returns
+    -------
+    dict of str to float
+        The largest absolute difference of every recorded loss, array and weight.
     """
     trace = _read(path)
     image_shape = trace["images"].shape[1:]

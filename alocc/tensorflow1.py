@@ -22,10 +22,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         moving <- moving - (1 - momentum) * (moving - value),
 
-    whichever model the pass is made for: D's are moved by real and by reconstructed images in turn,
-    and by those that R alone learns from. The variance is the biased one, in normalising and in
-    moving. Where a batch is divided over replicas, its statistics are those of the whole. The
-    momentum is TensorFlow's decay.
+    whichever model the pass is made for: D's are moved by real and by reconstructed images in
+    turn, and by those that R alone learns from. The variance is the biased one, in
+    normalising and in moving. Where a batch is divided over replicas, its statistics are
+    those of the whole.
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        In (0, 1); TensorFlow's decay.
+    epsilon : float, default=1e-5
+        Added to the variance.
+    **kwargs
+        As of ``keras.layers.BatchNormalization``.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs) -> None:
@@ -49,8 +58,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class LeakyReLU(keras.layers.LeakyReLU):
     """max(x, negative_slope * x), whose slope at 0 is 1; Keras's there is ``negative_slope``.
 
-    D's first convolution has no normalisation behind it: on MNIST's black, with its initial bias of
-    0, nearly all it gives is exactly 0.
+    D's first convolution has no normalisation behind it: on MNIST's black, with its initial
+    bias of 0, nearly all it gives is exactly 0.
+
+    Parameters
+    ----------
+    negative_slope : float, default=0.2
+        Below 1.
+    **kwargs
+        As of ``keras.layers.LeakyReLU``.
     """
 
     def __init__(self, negative_slope: float = 0.2, **kwargs) -> None:
@@ -64,9 +80,20 @@ class LeakyReLU(keras.layers.LeakyReLU):
 class RMSProp(Reusable, keras.optimizers.RMSprop):
     """RMSprop whose mean squares start at 1; Keras's start at 0.
 
-    a <- rho * a + (1 - rho) * g^2; p <- p - lr * g / sqrt(a + epsilon). So the first steps are
-    nearly those of plain gradient descent at the rate lr, and only when rho^n has fallen to g^2 do
-    they reach RMSprop's length of about lr.
+    a <- rho * a + (1 - rho) * g^2;  p <- p - lr * g / sqrt(a + epsilon). So the first steps
+    are nearly those of plain gradient descent at the rate lr, and only when rho^n has fallen
+    to g^2 do they reach RMSprop's length of about lr.
+
+    Parameters
+    ----------
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, default=0.001
+        lr.
+    rho : float, default=0.9
+        Decay of the mean square.
+    epsilon : float, default=1e-10
+        Within the root.
+    **kwargs
+        As of ``keras.optimizers.RMSprop``.
     """
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-10, **kwargs) -> None:
@@ -84,10 +111,17 @@ class RMSProp(Reusable, keras.optimizers.RMSprop):
 class SigmoidCrossEntropy(keras.losses.Loss):
     """Mean of max(l, 0) - l t + log(1 + exp(-abs(l))) over all elements, l being a logit.
 
-    The authors take it of D's logit, and also of R's tanh, for a logit, against the noisy image.
-    There it cannot fall below log(1 + 1/e) = 0.313 a pixel, is log(2) = 0.693 at R = 0, and alone
-    would push R to -1 where the image is black and to 1 where it is white. The formula is taken as
-    it stands, so that its slope at l = 0 is 1 - t; R starts with pixels of exactly 0.
+    The authors take it of D's logit, and also of R's tanh, for a logit, against the noisy
+    image. There it cannot fall below log(1 + 1/e) = 0.313 a pixel, is log(2) = 0.693 at R = 0,
+    and alone would push R to -1 where the image is black and to 1 where it is white. The formula is
+    taken as it stands, so that its slope at l = 0 is 1 - t; R starts with pixels of exactly 0.
+
+    Parameters
+    ----------
+    name : str, default="sigmoid_cross_entropy"
+        Name of the loss.
+    **kwargs
+        As of ``keras.losses.Loss``.
     """
 
     def __init__(self, name: str = "sigmoid_cross_entropy", **kwargs) -> None:
@@ -101,9 +135,22 @@ class SigmoidCrossEntropy(keras.losses.Loss):
 def printed_step(model: keras.Model, data: tuple, **how) -> dict:
     """Keras's ``test_step``, but normalising, and moving statistics, as in training.
 
-    The authors' graph has one phase only: what it computes for the losses that it prints is a pass
-    like any other. The data are x, y and perhaps sample weights; ``how`` goes to the model's
-    ``call``.
+    The authors' graph has one phase only: what it computes for the losses that it prints is a
+    pass like any other.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    data : tuple
+        x, y and, where there are any, sample weights.
+    **how
+        Further arguments of the model's ``call``.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The logs.
     """
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     y_pred = model(x, training=True, **how)

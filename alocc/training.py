@@ -47,9 +47,24 @@ class Algorithm(NamedTuple):
 def published_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
     """One update of R and D (Sabokrou et al., 2018, equations 1 to 4), as in the Keras port.
 
-    D takes a step on the batch x, of shape (B, height, width, channels), and another on R's output
-    of its noisy copy z; then R takes two through the frozen D, for its reconstruction and for D's
-    approval. Returns scalars in the order of ``LOSSES``; those of R are of its second step.
+    D takes a step on the batch and another on R's output; then R takes two through the
+    frozen D, for its reconstruction and for D's approval.
+
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models.
+    door : Door
+        How they step.
+    x : Tensor of shape (B, height, width, channels)
+        The batch.
+    z : Tensor of the same shape
+        Its noisy copy.
+
+    Returns
+    -------
+    tuple of scalars
+        In the order of ``LOSSES``; those of R are of its second step.
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
     fake = distribution.by_rows(lambda z: networks.generator(z, training=False), z)
@@ -61,12 +76,22 @@ def published_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor)
 
 
 def authors_update(networks: Networks, door: Door, x: tf.Tensor, z: tf.Tensor) -> tuple:
-    """One update of R and D, as in the authors' own program; see :func:`published_update`.
+    """One update of R and D, as in the authors' own program.
 
-    D takes one step on the batch and on R's output together. R takes two, for D's approval and for
-    a reconstruction of the noisy image itself. Then the losses are computed once more to be
-    printed, which moves the statistics of all normalisation. Those of R's first step follow in the
-    order of ``FIRST``, and those of ``PRINTED``.
+    D takes one step on the batch and on R's output together. R takes two, for D's approval
+    and for a reconstruction of the noisy image itself. Then the losses are computed once more
+    to be printed, which moves the statistics of all normalisation.
+
+    Parameters
+    ----------
+    networks, door, x, z
+        See :func:`published_update`.
+
+    Returns
+    -------
+    tuple of scalars
+        In the order of ``LOSSES``, those of R of its second step; then those of its first,
+        in the order of ``FIRST``, and those of ``PRINTED``.
     """
     ones, zeros = tf.ones((x.shape[0], 1), x.dtype), tf.zeros((x.shape[0], 1), x.dtype)
     d_loss = door.train(networks.discriminator_model, [x, z], [ones, zeros])
@@ -174,18 +199,40 @@ def train(
 ) -> pd.DataFrame:
     """Train R and D update by update, by either door.
 
-    Batches are taken in order and never reshuffled; the last is dropped where it is not full. The
-    models are trained in place, on images x and their noisy copies z in [0, 1], (n, height, width,
-    channels), of the networks' float type.
+    Batches are taken in order and never reshuffled; the last is dropped where it is not full.
 
-    ``steps_per_execution=1`` enters by ``train_on_batch``, anything else by the graph. Callbacks
-    are called as Keras does, at the end of every epoch with the means of its losses. They see the
-    adversarial model, and may set its ``stop_training``; what they change of the models counts from
-    their first update on, or never. ``on_epoch`` is given the epoch's number, from 0, and the means
-    of its losses before them. Runs that are alike in ``share_as``, all that a graph depends on
-    which the other arguments do not tell, share traced programs; by default a run has its own.
+    Parameters
+    ----------
+    networks : Networks
+        Compiled models; trained in place.
+    x, z : ndarray of shape (n, height, width, channels), of the networks' float type
+        Images, and their noisy copies, in [0, 1].
+    algorithm : Algorithm, default=PUBLISHED
+        Whose update to make.
+    batch_size : int
+        B, at most n.
+    n_epochs : int
+        Epochs to train.
+    steps_per_execution : int or "auto"
+        1 enters by ``train_on_batch``, anything else by the graph.
+    callbacks : sequence of keras.callbacks.Callback
+        Called as Keras does, at the end of every epoch with the means of its losses. They see
+        the adversarial model, and may set its ``stop_training``. What they change of the models
+        counts from their first update on, or never.
+    on_epoch : callable, optional
+        Given the epoch's number, from 0, and the means of its losses, before the callbacks.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and to write snapshots to.
+    share_as : hashable, optional
+        All that a graph depends on which the other parameters here do not tell. Runs that are
+        alike in it share traced programs; by default a run has its own.
+    verbose : {0, 1}, default=0
+        Show a progress bar.
 
-    Returns a row an update: the algorithm's losses, and epoch, from 0.
+    Returns
+    -------
+    DataFrame
+        A row an update: the algorithm's losses, and epoch, from 0.
     """
     m = len(x) // batch_size
     x = x[: m * batch_size].reshape(m, batch_size, *x.shape[1:])

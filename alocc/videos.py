@@ -99,9 +99,17 @@ def load_video(
 
 
 def frame_truth(files: Sequence[str]) -> np.ndarray | None:
-    """Tell which frames, in folders of videos, are anomalous, by masks or the list beside them.
+    """Tell which frames to test on are anomalous, by their masks or the list beside them.
 
-    None where there are neither.
+    Parameters
+    ----------
+    files : sequence of str
+        The frames, in folders of videos.
+
+    Returns
+    -------
+    ndarray of bool, or None
+        None where there are neither masks nor a list.
     """
     found = [anomalous for _, anomalous in _truth(files)]
     return np.concatenate(found) if found else None

@@ -93,7 +93,13 @@ def load_adbench(
 
 
 def adbench_name(name: str | int) -> str:
-    """Complete a number or a name to both, such as "10_cover"; a ValueError where there is none."""
+    """Complete a number or a name to both, such as "10_cover".
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set.
+    """
     known = {spelling.casefold(): whole for whole in ADBENCH
              for spelling in (whole, *whole.split("_"))}  # fmt: skip
     wanted = str(name).casefold() if isinstance(name, (str, Integral)) else None

@@ -44,10 +44,16 @@ class PublishedFile:
     def fetch(self, data_home: str | os.PathLike | None, download: bool) -> Bunch:
         """Read it from Keras's cache, into which it is downloaded where need be.
 
-        ``data_home`` is where :meth:`find` has looked, to say so. Raises a ValueError where the
-        cached file is not the published one, and a FileNotFoundError where there is none, if
-        ``download`` is False; an OSError where the download fails, or what arrives is not the
-        published file.
+        ``data_home`` is where :meth:`find` has looked, to say so.
+
+        Raises
+        ------
+        ValueError
+            If the cached file is not the published one and ``download`` is False.
+        FileNotFoundError
+            If it is not there and ``download`` is False.
+        OSError
+            If the download fails, or what arrives is not the published file.
         """
         cache = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")) / "gaal"
         path = cache / self.name

@@ -294,7 +294,18 @@ def build_sub_generators(n_features: int, k: int, bias: float = 0.0) -> keras.Mo
 
 
 def unstack(sub_generators: keras.Model) -> list[keras.Model]:
-    """Copy a batched model into k models, (batch, d) in and out, as published sub-generators."""
+    """Copy a batched model into k models like the published program's sub-generators.
+
+    Parameters
+    ----------
+    sub_generators : keras.Model
+        As built by :func:`build_sub_generators`.
+
+    Returns
+    -------
+    list of keras.Model
+        k models, (batch, d) in and out, with weights of their own.
+    """
     weights = sub_generators.get_weights()
     k, n_features = weights[0].shape[:2]
     models = []
@@ -309,7 +320,15 @@ def unstack(sub_generators: keras.Model) -> list[keras.Model]:
 def stack(models: list[list[np.ndarray]]) -> list[np.ndarray]:
     """Stack the weights of k single sub-generators for the batched model.
 
-    Of each kernel (d, d), bias (d,), kernel and bias; kernels become (k, d, d), biases (k, 1, d).
+    Parameters
+    ----------
+    models : list of list of ndarray
+        For each sub-generator kernel (d, d), bias (d,), kernel, bias.
+
+    Returns
+    -------
+    list of ndarray
+        Kernels (k, d, d) and biases (k, 1, d), for ``set_weights`` of the batched model.
     """
     kernels_and_biases = (np.stack(ws) for ws in zip(*models))
     return [w if w.ndim == 3 else w[:, None] for w in kernels_and_biases]
@@ -387,10 +406,20 @@ def initial_weights(
     discriminator_bias: float = 0.0,
     seed: int | None = None,
 ) -> list[np.ndarray]:
-    """Weights with which the networks start, float32, without the networks.
+    """Weights with which the networks start, without the networks.
 
-    Those that :func:`build_discriminator` gives D, then those that :func:`build_generator` or, by
-    k, :func:`build_sub_generators` gives G.
+    Parameters
+    ----------
+    n_features, n_samples, generator_bias, discriminator_init, discriminator_bias, seed
+        See :func:`build_discriminator` and :func:`build_generator`.
+    k : int, optional
+        Number of sub-generators; None for one generator.
+
+    Returns
+    -------
+    list of ndarray of float32
+        Those that :func:`build_discriminator` gives D, then those that
+        :func:`build_generator` or :func:`build_sub_generators` gives G.
     """
     sizes = (n_features, hidden_units(n_samples), 1)
     weights = []
@@ -463,7 +492,19 @@ def scorer(discriminator: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def combine(generator: keras.Model, discriminator: keras.Model) -> GAN:
-    """Put D behind G: the ``combine_model`` of the published programs."""
+    """Put D behind G: the ``combine_model`` of the published programs.
+
+    Parameters
+    ----------
+    generator : keras.Model
+        From :func:`build_generator` or :func:`build_sub_generators`.
+    discriminator : keras.Model
+        From :func:`build_discriminator`.
+
+    Returns
+    -------
+    GAN
+    """
     z = keras.Input(batch_shape=generator.input_shape, name="z", dtype=DTYPE)
     fake = generator(z)
     if len(generator.input_shape) == 2:

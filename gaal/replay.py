@@ -28,14 +28,27 @@ def tolerance(name: str) -> float:
 def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[str, float]:
     """Train on a recorded run's data, weights and noise, and compare with what it recorded.
 
-    The file is an npz with ``config`` (JSON: algorithm, stop_epochs, k, lr_d, lr_g, decay,
-    momentum; whether_stop where it is not 1), X (n, d), y_outlier (n,), noise (draws, B, d),
-    d_init_0..3, g{i}_init_0..3 and the same with ``final``, history_* and epoch_scores (epochs, n).
-    Raises a ValueError where it is no recorded run of SO-GAAL or MO-GAAL.
+    Parameters
+    ----------
+    path : str or Path
+        An npz file with ``config`` (JSON: algorithm, stop_epochs, k, lr_d, lr_g, decay,
+        momentum; whether_stop where it is not 1), X (n, d), y_outlier (n,), noise
+        (draws, B, d), d_init_0..3, g{i}_init_0..3 and the same with ``final``,
+        history_* and epoch_scores (epochs, n).
+    steps_per_execution : int or "auto", default="auto"
+        The door, see :func:`gaal.training.train`.
 
-    Gives the largest absolute difference of every recorded column and array, and for every
-    generator ``g{i}_movement``, the largest difference of its final weights as a share of the
-    largest way that one of them went. :func:`tolerance` tells how much is allowed.
+    Returns
+    -------
+    dict of str to float
+        The largest absolute difference of every recorded column and array, and for every
+        generator ``g{i}_movement``, the largest difference of its final weights as a share of
+        the largest way that one of them went. :func:`tolerance` tells how much is allowed.
+
+    Raises
+    ------
+    ValueError
+        If the file is no recorded run of SO-GAAL or MO-GAAL.
     """
     with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
         trace = {name: archive[name] for name in archive.files}

@@ -52,11 +52,21 @@ PROGRESS = ["discriminator_loss", "generator_loss", "auc"]  # shown on the progr
 
 
 def auc_by_epoch(scores: np.ndarray, is_outlier: np.ndarray) -> np.ndarray:
-    """ROC AUC of the outlier score 1 - D(x), many epochs at once; NaN where scores are.
+    """ROC AUC of the outlier score 1 - D(x), many epochs at once.
 
-    Of D(x), (epochs, n), and n rows of both kinds, the share of (inlier, outlier) pairs in which
-    the outlier has the lower D(x), ties counted half: equal to sklearn.metrics.roc_auc_score,
-    which sorts one epoch a call.
+    Parameters
+    ----------
+    scores : ndarray of shape (epochs, n)
+        D(x).
+    is_outlier : ndarray of bool, shape (n,)
+        At least one of each kind.
+
+    Returns
+    -------
+    ndarray of shape (epochs,)
+        The share of (inlier, outlier) pairs in which the outlier has the lower D(x), ties
+        counted half: equal to sklearn.metrics.roc_auc_score, which sorts one epoch a call.
+        NaN where scores are.
     """
     inliers = np.sort(scores[:, ~is_outlier], axis=1)
     outliers = scores[:, is_outlier]
@@ -92,23 +102,48 @@ def train(
     share_as: Hashable = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
-    """Train a GAN update by update, by either door, in place.
+    """Train a GAN update by update, by either door.
 
-    X are the rows in training order, (n, d), float32; ``orders`` yields for every epoch the row
-    numbers of its batches, int32, (M, B), and ``draw_noise`` makes the noise of so many updates,
-    (updates, draws, B, d), float32; the ``generators`` are what both draw from, for the snapshots.
-    After ``active_updates`` the generator is frozen. ``steps_per_execution=1`` enters by
-    ``train_on_batch``, anything else by the graph.
+    Parameters
+    ----------
+    gan : GAN or Deferred
+        Compiled models; trained in place.
+    algorithm : Algorithm
+        ``SO_GAAL`` or ``MO_GAAL``.
+    X : ndarray of shape (n, d), float32
+        Training data, in training order.
+    orders : iterator
+        Yields for every epoch the row numbers of its batches, int32, shape (M, B).
+    draw_noise : callable
+        Takes a number of updates, returns their noise (updates, draws, B, d), float32.
+    n_epochs : int
+        Epochs to train.
+    active_updates : int
+        After so many updates the generator is frozen.
+    steps_per_execution : int or "auto"
+        1 enters by ``train_on_batch``, anything else by the graph.
+    is_outlier : ndarray of bool, shape (n,), optional
+        Known outliers, of which only each epoch's AUC is computed.
+    callbacks : sequence of keras.callbacks.Callback
+        Called as Keras does, at the end of every epoch with the means of its losses, and its
+        AUC. What they change of the models counts from their first update on, or never.
+    on_scores : callable, optional
+        Given D(x) of some epochs, (epochs, n), as they come.
+    checkpoints : Checkpoints, optional
+        Where to go on from, and to write snapshots to.
+    generators : sequence of numpy.random.Generator
+        What ``orders`` and ``draw_noise`` draw from, for the snapshots.
+    share_as : hashable, optional
+        All that a graph depends on which neither X nor the other parameters here tell. Runs
+        that are alike in it share traced programs; by default a run has its own.
+    verbose : {0, 1}, default=0
+        Show a progress bar.
 
-    Of the known outliers, bool, (n,), only each epoch's AUC is computed. Callbacks are called as
-    Keras does, at the end of every epoch with the means of its losses, and its AUC; what they
-    change of the models counts from their first update on, or never. ``on_scores`` is given D(x) of
-    some epochs, (epochs, n), as they come. Runs that are alike in ``share_as``, all that a graph
-    depends on which neither X nor the other arguments tell, share traced programs; by default a run
-    has its own.
-
-    Returns a row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
-    and auc, the epoch's, where outliers are known.
+    Returns
+    -------
+    DataFrame
+        A row an update: discriminator_loss, sub_generator{i}_loss (MO-GAAL), generator_loss,
+        and auc, the epoch's, where ``is_outlier`` is given.
     """
     first = next(orders)
     m, batch_size = first.shape

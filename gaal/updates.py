@@ -103,10 +103,20 @@ def noise_rows(batch_size: int, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quantiles(scores: tf.Tensor, shares: np.ndarray) -> tf.Tensor:
-    """Quantiles of scores (n,) at float64 shares in [0, 1], linear between two, as NumPy's.
+    """Quantiles of scores, linear between two of them, as NumPy's and Keras's.
 
-    All of them are NaN where a score is. Keras's own hold a NaN, to choose it where scores are NaN:
-    tf.debugging's check finds it.
+    Keras's own hold a NaN, to choose it where scores are NaN: tf.debugging's check finds it.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n,)
+    shares : ndarray of shape (k,), float64
+        In [0, 1].
+
+    Returns
+    -------
+    Tensor of shape (k,)
+        NaN, all of them, where a score is.
     """
     position = (scores.shape[0] - 1) * shares
     low = np.maximum(np.ceil(position).astype(np.int32) - 1, 0)

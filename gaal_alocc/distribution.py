@@ -43,8 +43,17 @@ _told_apart: weakref.WeakSet[tf.distribute.Strategy] = weakref.WeakSet()
 def use_devices(count: int) -> None:
     """Have this process use so many devices: the first GPUs, or a CPU split into logical devices.
 
-    Raises a ValueError where there are fewer GPUs (but some), or ``count`` is less than 1, and a
-    RuntimeError where TensorFlow has started already.
+    Parameters
+    ----------
+    count : int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer GPUs (but some), or ``count`` is less than 1.
+    RuntimeError
+        If TensorFlow has started already.
     """
     if count < 1:
         raise ValueError(f"devices is {count}; expected 1 or more.")
@@ -174,10 +183,25 @@ def from_command_line(
 ) -> str | None:
     """Carry out the options ``--strategy`` and ``--devices``, before TensorFlow starts.
 
-    Returns a detector's parameter ``strategy``: devices that are asked for without one make it
-    "mirrored". Raises a ValueError where there are no such devices, or they cannot be used so; or
-    with ``--tensorboard`` where several workers would each write its folder. Of a command's other
-    files only the first worker writes any.
+    Parameters
+    ----------
+    strategy : {"mirrored", "multiworker"} or None
+        None is "mirrored" where devices are asked for.
+    devices : int or None
+        See :func:`use_devices`.
+    tensorboard : str or None
+        The option ``--tensorboard``. Every worker would write its folder, of which each needs
+        one of its own; of a command only the first worker writes files.
+
+    Returns
+    -------
+    str or None
+        A detector's parameter ``strategy``.
+
+    Raises
+    ------
+    ValueError
+        If there are no such devices, or they cannot be used so.
     """
     if strategy == "multiworker" and tensorboard is not None:
         raise ValueError(
@@ -198,7 +222,13 @@ def from_command_line(
 
 @contextlib.contextmanager
 def scope(strategy: tf.distribute.Strategy | str | None) -> Iterator[None]:
-    """Make models, and train them, with a detector's ``strategy``, see :func:`resolve`."""
+    """Make models, and train them, with the strategy of a detector's parameter.
+
+    Parameters
+    ----------
+    strategy : tf.distribute.Strategy, {"mirrored", "multiworker"} or None
+        See :func:`resolve`.
+    """
     preconditions.check()
     strategy = resolve(strategy)
     if strategy is tf.distribute.get_strategy():

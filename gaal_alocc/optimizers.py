@@ -12,9 +12,20 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="gaal_alocc")
 class InverseTimeDecay(keras.optimizers.schedules.InverseTimeDecay):
-    """Keras's schedule, lr / (1 + decay * t), with its two numbers in a variable of a dtype.
+    """Keras's schedule, lr / (1 + decay * t), with its two numbers in a variable.
 
     A program that was traced with it runs with the variable of another.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        lr.
+    decay_rate : float
+        decay.
+    dtype : str, default="float32"
+        In which the rate is computed.
+    name : str, default="InverseTimeDecay"
+        As Keras's.
     """
 
     def __init__(

@@ -72,12 +72,25 @@ class Range:
 
 
 def parse_space(texts: Sequence[str], estimator: BaseEstimator) -> dict[str, list | Range]:
-    """Read ``name=value,value`` and ``name=low..high``, into lists of values and :class:`Range`.
+    """Read ``name=value,value`` and ``name=low..high``.
 
-    As in ``stop_epochs=100,200``, ``lr_d=0.001..0.1`` or ``lr_d=log:0.001..0.1``. Values are whole
-    numbers, numbers, ``none`` or words; 0 and 1, or false and true, for a switch. Raises a
-    ValueError of another form, a parameter that the estimator has not, one named twice, or an empty
-    range.
+    Parameters
+    ----------
+    texts : sequence of str
+        ``stop_epochs=100,200``, ``lr_d=0.001..0.1`` or ``lr_d=log:0.001..0.1``. Values are
+        whole numbers, numbers, ``none`` or words; 0 and 1, or false and true, for a switch.
+    estimator : BaseEstimator
+        Whose parameters they are.
+
+    Returns
+    -------
+    dict
+        From the names to lists of values and to :class:`Range`.
+
+    Raises
+    ------
+    ValueError
+        For another form, an unknown parameter, one named twice, or an empty range.
     """
     params = estimator.get_params()
     known = [name for name in params if name not in NOT_SWEPT]
@@ -120,12 +133,27 @@ def _value(text: str, default: Any) -> Any:
 def draw_settings(
     space: dict[str, list | Range], draws: int | None = None, seed: int = 0
 ) -> list[dict]:
-    """List the settings to run, without repetitions: the whole grid, or random draws.
+    """List the settings to run: the whole grid, or random draws.
 
-    Of the space of :func:`parse_space`: so many draws, of each parameter one of its values or a
-    number of its range; of lists alone, so many points of their grid. The same seed draws the same
-    settings. Raises a ValueError if there is a range, but no ``draws``, or ``draws`` is less than
-    1.
+    Parameters
+    ----------
+    space : dict
+        As of :func:`parse_space`.
+    draws : int, optional
+        So many settings at random: of each parameter one of its values or a number of its
+        range. Of lists alone, so many points of their grid.
+    seed : int, default=0
+        Of the draws: the same seed draws the same settings.
+
+    Returns
+    -------
+    list of dict
+        Without repetitions.
+
+    Raises
+    ------
+    ValueError
+        If there is a range, but no ``draws``, or ``draws`` is less than 1.
     """
     ranges = [name for name, values in space.items() if isinstance(values, Range)]
     if draws is None:
@@ -416,11 +444,23 @@ def varied(results: pd.DataFrame, names: Sequence[str]) -> list[str]:
 
 
 def plot_sweep(results: pd.DataFrame, names: Sequence[str], measure: str) -> Figure:
-    """Plot a measure of :func:`sweep`'s table against parameters, a panel each, a point a run.
+    """Plot a measure against each parameter, a point a run.
 
-    Failed runs are left out; without names there is one panel of the seeds. Where a parameter has
-    few values, the seeds stand side by side over each, with a bar at the median; where it has many,
-    on an axis of numbers, logarithmic over more than two decades.
+    Parameters
+    ----------
+    results : DataFrame
+        As of :func:`sweep`. Failed runs are left out.
+    names : sequence of str
+        Parameters, a panel each; none for one panel of the seeds.
+    measure : str
+        Column of ``results``.
+
+    Returns
+    -------
+    matplotlib Figure
+        Where a parameter has few values, the seeds stand side by side over each, with a bar
+        at the median; where it has many, on an axis of numbers, logarithmic over more than
+        two decades.
     """
     from matplotlib.figure import Figure
 

@@ -150,6 +150,17 @@ def test_a_full_disk_ends_the_run_and_leaves_what_can_be_resumed(full, tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, "auto"])
+def test_whatever_a_kill_leaves_the_run_ends_the_same(steps, left_by_kills):
+    detector = clone(DETECTOR).set_params(epochs=2, steps_per_execution=steps)
+    run, left = left_by_kills
+    whole = clone(detector).fit(X, checkpoint_dir=run, checkpoint_every=1)
+    assert len(left) == 2 * 3 * 2  # epochs, files of each, moments of each file
+    for folder in left:
+        assert_same(whole, clone(detector).fit(X, checkpoint_dir=folder, resume=True))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("door", ["train_on_batch", "graph"])
 def test_processes_that_are_killed_still_end_the_same(door, kill_runs):
     assert kill_runs("ALOCC", door, 5)["resumed"] >= 2

@@ -132,10 +132,12 @@ SHORTER = {
 
 @pytest.mark.slow
 def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed, tmp_path):
-    shorter = nbformat.read(path, as_version=4)
-    for long, short in SHORTER.get(path.stem, {}).items():
-        (cell,) = [c for c in code_cells(shorter) if long in c.source.splitlines()]
-        cell.source = cell.source.replace(long, short)
-    nbformat.write(shorter, tmp_path / path.name)
-    old, new = code_cells(committed), code_cells(script.execute(tmp_path / path.name))
+    runs = path
+    if path.stem in SHORTER:
+        shorter, runs = nbformat.read(path, as_version=4), tmp_path / path.name
+        for long, short in SHORTER[path.stem].items():
+            (cell,) = [c for c in code_cells(shorter) if long in c.source.splitlines()]
+            cell.source = cell.source.replace(long, short)
+        nbformat.write(shorter, runs)
+    old, new = code_cells(committed), code_cells(script.execute(runs))
     assert [kinds(cell.outputs) for cell in old] == [kinds(cell.outputs) for cell in new]

@@ -198,7 +198,10 @@ def stated(outcome: Outcome) -> dict:
     return as_json(
         {
             "verdict": verdicts.overall(outcome.comparisons),
-            "comparisons": [vars(comparison) for comparison in outcome.comparisons],
+            "comparisons": [
+                {name: value for name, value in vars(comparison).items() if name != "pairs"}
+                for comparison in outcome.comparisons
+            ],
             "notes": outcome.notes,
             "stand_in": outcome.stand_in,
         }

@@ -37,7 +37,8 @@ class Comparison:
     ``difference`` is ours minus the published one, NaN where there is no single number. ``of``
     names the data that our numbers are of. A comparison made by a test has its ``p``, the
     ``least`` p that so many runs can give, the ``adjusted`` p that its verdict is by, and in
-    ``outcomes`` the verdicts below the level and at it.
+    ``outcomes`` the verdicts below the level and at it. A statement of order has its ``pairs``, the
+    differences that it was judged by, which a report does not state.
     """
 
     what: str
@@ -52,6 +53,7 @@ class Comparison:
     least: float = math.nan
     adjusted: float = math.nan
     outcomes: tuple[str, str] | None = None
+    pairs: tuple[float, ...] = ()
 
     def alone(self) -> Comparison:
         """Judge what a test has found as if it were the only one."""
@@ -255,6 +257,7 @@ def ordered(
         p=p,
         least=2 * 0.5 ** len(pairs),
         outcomes=(HOLDS if mean > 0 else FAILS, UNTOLD),
+        pairs=tuple(pairs.tolist()),
     ).alone()
 
 

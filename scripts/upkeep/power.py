@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 
@@ -26,19 +25,14 @@ from reproduction.targets import TARGETS
 
 
 def pairs_of(target: Target, report: Path) -> dict[str, np.ndarray]:
-    """Take the differences of the pairs of every statement of order from the raw numbers."""
-    found, folder = {}, report / target.name
+    """Take the differences of the pairs of every statement of order from the raw numbers.
 
-    def keep(what, higher, lower, *told):
-        found[what] = np.asarray(higher, float) - np.asarray(lower, float)
-        return ordered(what, higher, lower, *told)
-
-    ordered = verdicts.ordered
+    By the data that it is of and its words: one and the same may be made of several sets.
+    """
+    folder = report / target.name
     raw = stored.read_runs(folder) if stored.read(folder) else []
-    with mock.patch.object(verdicts, "ordered", keep):
-        if raw:
-            target.judge([run["numbers"] for run in raw])
-    return found
+    judged = target.judge([run["numbers"] for run in raw]).comparisons if raw else []
+    return {f"{c.of}: {c.what}": np.array(c.pairs) for c in judged if c.pairs}
 
 
 def told(

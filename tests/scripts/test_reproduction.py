@@ -812,6 +812,28 @@ def test_the_power_of_a_target_s_order_is_told_by_the_runs_of_a_report(tmp_path,
         power.main([str(tmp_path), "post-figure2"])
 
 
+def test_a_statement_that_is_made_of_several_sets_has_its_power_on_each(tmp_path):
+    import power
+
+    losses = {"two clusters": 0.1, "onecluster": 0.2}  # LOF's and kNN's, MO-GAAL has none
+    runs = [
+        {"name": name, "method": method, "share": share, "seed": seed, "auc": 1 - share * lost}
+        for name, loss in losses.items()
+        for method, lost in (("MO-GAAL", 0.0), ("LOF", loss), ("kNN", loss))
+        for share in (0.0, 0.9)
+        for seed in range(3)
+    ]
+    folder = tmp_path / "irrelevant-variables"
+    folder.mkdir()
+    (folder / "result.json").write_text(json.dumps({"runs": len(runs)}))
+    (folder / "runs.json").write_text(json.dumps([{"numbers": run} for run in runs]))
+    pairs = power.pairs_of(TARGETS["irrelevant-variables"], tmp_path)
+    assert len(pairs) == 4
+    for name, loss in losses.items():
+        ours = [found for what, found in pairs.items() if what.startswith(f"{name}: ")]
+        np.testing.assert_allclose(ours, np.full((2, 3), 0.9 * loss))
+
+
 @pytest.mark.slow
 def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatch, capsys):
     import stability

@@ -36,13 +36,12 @@ class ThisInterpreter(AsyncKernelManager):
         return KernelSpecManager(parent=self, kernel_dirs=[])
 
 
-def execute(path: Path) -> nbformat.NotebookNode:
-    """Run a notebook in a fresh kernel, in its own folder; it finds this repository's packages.
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run a notebook in a fresh kernel, in a folder; it finds this repository's packages.
 
-    It is not written, but returned with its new outputs, and no metadata that depend on the
-    machine. Raises CellExecutionError if a cell raises.
+    It is returned with its new outputs, and no metadata that depend on the machine. Raises
+    CellExecutionError if a cell raises.
     """
-    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -50,7 +49,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
         kernel_manager_class=ThisInterpreter,
         record_timing=False,
         coalesce_streams=True,
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     search = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
@@ -93,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     for path in args.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
         start = time.perf_counter()
         try:
-            notebook = execute(path)
+            notebook = execute(nbformat.read(path, as_version=4), path.parent)
         except CellExecutionError as error:
             print(f"execute_notebooks: {path}: {error}", file=sys.stderr)
             failed = True

@@ -107,6 +107,7 @@ def test_bytes_that_are_all_dark_are_not_trained_on_unless_their_white_is_known(
         ALOCC(epochs=1, **PARAMS).fit(levels)
 
 
+@pytest.mark.slow
 def test_bytes_by_their_white_give_what_floats_give(X):
     few = ALOCC(epochs=1, **PARAMS)
     discs = (X > 0.5).astype(np.uint8)
@@ -391,6 +392,7 @@ def test_orientation_by_training_images_undoes_a_flip(fidelity, X):
             assert (one.mean() > 0.5) if fidelity == "published" else (one.mean() > 0)
 
 
+@pytest.mark.slow
 def test_mean_of_epochs_is_that_of_standardised_scores(X, tmp_path):
     settings = {**PARAMS, "fidelity": "authors", "orientation": "training", "epochs": 3}
     single = ALOCC(**settings).fit(X)

@@ -65,9 +65,20 @@ def test_for_28_x_28_the_discriminator_is_the_published_one():
 
 
 @pytest.mark.parametrize(
-    "sizes", [range(16, 32), pytest.param(range(32, 71), marks=pytest.mark.slow)], ids=str
+    ("decoder", "sizes"),
+    [
+        ("upsampling", range(16, 32)),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ("transpose", range(16, 32)),
+                ("upsampling", range(32, 71)),
+                ("transpose", range(32, 71)),
+            ]
+        ),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("decoder", DECODERS)
 def test_images_of_every_size_come_back_in_their_size(decoder, sizes):
     for size in sizes:
         other = 16 + (7 * size) % 55

@@ -19,7 +19,10 @@ def mean():
     return ALOCC(**PARAMS, select_epoch="mean", first_epoch=1).fit(X)
 
 
-@pytest.mark.parametrize("statistics", ["moving", "train_batch", "batch"])
+@pytest.mark.parametrize(
+    "statistics",
+    ["moving", *(pytest.param(s, marks=pytest.mark.slow) for s in ("train_batch", "batch"))],
+)
 def test_mean_is_that_of_the_epochs_scores_as_they_are_calibrated(mean, statistics):
     mean = copy.deepcopy(mean).set_params(statistics=statistics)
     single = copy.deepcopy(mean)

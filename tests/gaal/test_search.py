@@ -24,6 +24,7 @@ def data():
     return make_onecluster(60, 12, random_state=0)
 
 
+@pytest.mark.slow
 def test_grid_search_refits_the_best_by_auc(data):
     grid = {"mogaal__lr_d": [0.01, 0.5]}
     detector = make_pipeline(MinMaxScaler(), MOGAAL(k=2, stop_epochs=5, random_state=0))

@@ -105,8 +105,7 @@ def fit(detector, *data, seconds, monkeypatch):
     [
         ("so", False),
         ("mo", False),
-        ("so", True),
-        pytest.param("mo", True, marks=pytest.mark.slow),
+        *(pytest.param(kind, True, marks=pytest.mark.slow) for kind in ("so", "mo")),
     ],
 )
 def test_no_number_depends_on_the_length_of_calls(kind, xla, monkeypatch):

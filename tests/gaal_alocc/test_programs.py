@@ -115,10 +115,11 @@ def disturb(kind, steps):
         model.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
 
 
+FAST_PAIRS = (("so", "train_on_batch"), ("mo", "graph"))
+SLOW_GRAPH = pytest.param("alocc", "graph", marks=pytest.mark.slow)
 PAIRS = [
-    pytest.param(kind, door, marks=pytest.mark.slow) if kind == "alocc" else (kind, door)
-    for kind in MADE
-    for door in DOORS
+    pytest.param(*pair, marks=() if pair in FAST_PAIRS else pytest.mark.slow)
+    for pair in itertools.product(MADE, DOORS)
 ]
 
 
@@ -147,6 +148,7 @@ def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monke
     assert traces == []
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.floats(1e-4, 0.1), st.floats(0, 0.1))
 def test_rates_and_seeds_are_no_part_of_a_program(seed, lr, decay):
@@ -155,7 +157,9 @@ def test_rates_and_seeds_are_no_part_of_a_program(seed, lr, decay):
     assert_equal(numbers(so(seed, lr_d=lr, lr_g=lr / 3, decay=decay).fit(X)), numbers(shared))
 
 
-@pytest.mark.parametrize("kind", ["so", "mo", pytest.param("alocc", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kind", ["so", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mo", "alocc"))]
+)
 def test_runs_of_one_shape_are_traced_once(kind, traces):
     make = MADE[kind]
     make().fit(data_of(kind))
@@ -246,7 +250,7 @@ def test_what_a_callback_does_to_the_models_stays_with_them(door):
     assert_equal(shared, numbers(so(steps_per_execution=DOORS[door]).fit(X)))
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", ["train_on_batch", pytest.param("graph", marks=pytest.mark.slow)])
 def test_a_callback_that_clears_the_session_changes_no_number(door):
     class Clear(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -339,16 +343,7 @@ def registered_gradients():
     return len(registry.gradient_registry.list())
 
 
-@pytest.mark.parametrize(
-    ("kind", "door"),
-    [
-        pytest.param(
-            *pair,
-            marks=() if pair in (("so", "train_on_batch"), ("mo", "graph")) else pytest.mark.slow,
-        )
-        for pair in itertools.product(MADE, DOORS)
-    ],
-)
+@pytest.mark.parametrize(("kind", "door"), PAIRS)
 def test_nothing_of_a_fit_is_kept(kind, door):
     def fit(seed):
         detector = MADE[kind](seed, steps_per_execution=DOORS[door]).fit(data_of(kind))
@@ -364,6 +359,7 @@ def test_nothing_of_a_fit_is_kept(kind, door):
     assert registered_gradients() == before[1]  # that of a graph of its own is not kept either
 
 
+@pytest.mark.slow
 def test_a_search_keeps_nothing():
     def score(detector, X, y):
         return roc_auc_score(y, -detector.score_samples(X))
@@ -467,7 +463,7 @@ CHANGES = {
     "a method": "it = D.layers[-1]; it.call = lambda x, **_: steep(x @ it.kernel + it.bias)",
     "Keras's": "D.layers[-1].activation = keras.ops.sigmoid if {factor} < 5 else keras.ops.tanh",
 }
-FAST_CHANGES = [("a function", "graph"), ("a constraint", "graph"), ("Keras's", "graph")]
+FAST_CHANGES = [("a function", "graph")]
 
 
 def run_cell(change, factor):
@@ -497,6 +493,7 @@ def test_a_cell_that_is_edited_and_run_again_trains_and_scores_by_what_it_says_n
         np.testing.assert_allclose(detector.score_samples(X), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_function_that_goes_by_a_number_outside_of_it_is_traced_anew():
     factor = 1.0
 
@@ -620,7 +617,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize(("kind", "door"), PAIRS)
+@pytest.mark.parametrize(("kind", "door"), [*FAST_PAIRS, SLOW_GRAPH])
 def test_whole_numbers_do_as_parameters_and_give_the_numbers_of_floats(kind, door):
     door = {"steps_per_execution": DOORS[door]}
     programs.clear()

@@ -371,6 +371,7 @@ class TestTable:
 
 
 class TestProcesses:
+    @pytest.mark.slow
     def test_the_table_does_not_depend_on_jobs_and_each_gets_its_share_of_the_cores(
         self, tmp_path, monkeypatch
     ):

@@ -128,6 +128,7 @@ def test_watching_changes_no_number(mogaal):
     np.testing.assert_allclose(alone.history_, detector.history_, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_alocc_shows_scores_and_reconstructions(tmp_path):
     from alocc.tensorboard import TensorBoard
 

@@ -187,6 +187,7 @@ def test_what_is_done_is_kept_and_only_what_failed_is_run_again(plain, tmp_path,
     assert part["detector"].tolist() == ["plain"] * 2
 
 
+@pytest.mark.slow
 def test_a_cell_of_other_settings_is_another_cell(plain, tmp_path):
     path = tmp_path / "cells.csv"
     first = runs.collect(path, lay_out(plain, ["plain"]), 1, None, retry=False)

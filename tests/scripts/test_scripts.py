@@ -11,7 +11,8 @@ import replay
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.mark.parametrize("steps", ["1", pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", ["1", "auto"])
 def test_replay_takes_a_record_of_alocc(steps, capsys):
     trace = SCRIPTS.parent / "tests" / "traces" / "alocc_dim2_float64.npz"
     assert replay.main([str(trace), "--steps_per_execution", steps]) == 0

@@ -149,7 +149,7 @@ SHORTER = {
 @pytest.mark.slow
 def test_it_runs_again_and_its_outputs_are_of_the_same_kinds(path, committed):
     shorter = nbformat.read(path, as_version=4)
-    for long, short in SHORTER[path.stem].items():
+    for long, short in SHORTER.get(path.stem, {}).items():
         (cell,) = [c for c in code_cells(shorter) if long in c.source.splitlines()]
         cell.source = cell.source.replace(long, short)
     old, new = code_cells(committed), code_cells(script.execute(shorter, path.parent))

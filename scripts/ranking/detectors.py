@@ -54,10 +54,13 @@ class Detector:
 
     @property
     def settings(self) -> str:
-        """All its parameters as JSON, but for what it is seeded by: numbers are theirs alone."""
+        """All its parameters as JSON, but for what it is seeded by: numbers are theirs alone.
+
+        By the alphabet: in whatever order a version of it has them, they are the same.
+        """
         taken = inspect.signature(self.kind()).parameters
         defaults = {name: taken[name].default for name in taken if name not in NOT_SETTINGS}
-        return json.dumps({**defaults, **self.parameters}, default=repr)
+        return json.dumps({**defaults, **self.parameters}, default=repr, sort_keys=True)
 
     def build(self, seed: int, n_features: int):
         """Make it for rows of so many features."""

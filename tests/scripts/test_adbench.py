@@ -200,6 +200,11 @@ def test_a_cell_of_other_settings_is_another_cell(plain, tmp_path):
     pd.testing.assert_frame_equal(both[both["error"] == ""].reset_index(drop=True), first)
 
 
+def test_settings_are_the_same_whatever_order_a_version_has_them_in():
+    names = list(json.loads(detectors.DETECTORS["IsolationForest"].settings))
+    assert names == sorted(names) != []
+
+
 @pytest.mark.slow
 def test_no_process_is_left_behind(plain, tmp_path):
     started = []

@@ -167,8 +167,8 @@ def overall(table: pd.DataFrame) -> list[str]:
         else:
             rows[-1] += [""] * 4
         rows[-1] += [
-            f"{own['fit_s'].median():.2g} ({own['fit_s'].max():.2g})",
-            f"{own['score_s'].median():.2g}",
+            f"{two_digits(own['fit_s'].median())} ({two_digits(own['fit_s'].max())})",
+            two_digits(own["score_s"].median()),
         ]
     head = ["detector", "sets", "mean AUC", "mean AP", "mean rank", "AUC below 0.5", "fit, s",
             "score, s"]  # fmt: skip
@@ -185,6 +185,11 @@ def overall(table: pd.DataFrame) -> list[str]:
         f" {p:.2g} (Friedman). Pairs that differ (Wilcoxon, Holm, p < {LEVEL}):"
         f" {listed or 'none'}.",
     ]
+
+
+def two_digits(value: float) -> str:
+    """Write a number by its first two digits, as 150, 4.6 and 0.0011."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def numbers(values: pd.Series) -> str:
@@ -267,9 +272,11 @@ def whole_sets(table: pd.DataFrame) -> list[str]:
 def kinds(table: pd.DataFrame) -> list[str]:
     """Lay out with what kind of set a detector is the better, beside the others: Spearman's rho.
 
-    AUC is taken above the mean of the detectors that are ranked, as sets are hard for all or easy.
+    AUC is taken above the mean of the detectors that are ranked, as sets are hard for all or easy;
+    but for ports that are scored upside down, whose AUC falls where a set is easy.
     """
     auc = ranked(by_set(table))
+    auc = auc.drop(columns=[n for n in auc if n in DETECTORS and DETECTORS[n].turned])
     if len(auc) < 5:
         return ["Too few sets to tell of kinds of them."]
     auc = auc.sub(auc.mean(axis=1), axis=0)

@@ -311,6 +311,13 @@ def test_a_detector_that_is_always_better_differs():
     assert texts == {"better  1.00", "worse  2.50", "2.50  same"}
 
 
+def test_kinds_of_sets_are_told_beside_what_is_the_right_way_up():
+    base = np.random.default_rng(0).uniform(0.5, 0.8, 12)
+    scores = {"kNN": base, "LOF": base**2, "SOGAAL": np.sqrt(base)}
+    with_port = divided(made({**scores, "PyOD SO_GAAL": 1 - base}))
+    assert tables.kinds(with_port) == tables.kinds(divided(made(scores)))
+
+
 def test_the_page_says_who_differs_and_what_is_missing(tmp_path, capsys):
     base = np.random.default_rng(0).uniform(0.5, 0.8, 12)
     scores = {"kNN": base + 0.1, "LOF": base - 0.2, "SOGAAL": base, "PCA": [*base[:-1], None]}

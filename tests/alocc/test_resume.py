@@ -134,7 +134,8 @@ def test_weights_of_an_epoch_that_are_damaged_or_missing_are_told(
         clone(DETECTOR).fit(X, checkpoint_dir=tmp_path, resume=True)
 
 
-@pytest.mark.parametrize("full", ["weights", pytest.param("snapshot", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("full", ["weights", "snapshot"])
 def test_a_full_disk_ends_the_run_and_leaves_what_can_be_resumed(full, tmp_path, full_disk, whole):
     detector = interrupted(DETECTOR, tmp_path)
     before = {path.name: path.stat().st_size for path in tmp_path.iterdir()}

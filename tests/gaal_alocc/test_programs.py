@@ -134,7 +134,8 @@ def test_a_shared_program_gives_the_numbers_of_one_of_its_own(kind, door):
     assert_equal(numbers(first), expected)  # nor has the first detector been touched
 
 
-@pytest.mark.parametrize("make", [so, pytest.param(mo, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [so, mo])
 def test_a_shared_program_of_xla_gives_the_numbers_of_one_of_its_own(make, monkeypatch, traces):
     monkeypatch.setattr(gaal.doors, "XLA_UPDATES", 1)
     as_written = programs.Unaltered(gaal.networks, gaal.doors)  # but for that number
@@ -237,7 +238,12 @@ def test_a_debugger_makes_programs_of_its_own():
         diverge()
 
 
-@pytest.mark.parametrize("door", DOORS)
+one_door_fast = pytest.mark.parametrize(
+    "door", ["train_on_batch", pytest.param("graph", marks=pytest.mark.slow)]
+)
+
+
+@one_door_fast
 def test_what_a_callback_does_to_the_models_stays_with_them(door):
     class Unhurried(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -250,7 +256,7 @@ def test_what_a_callback_does_to_the_models_stays_with_them(door):
     assert_equal(shared, numbers(so(steps_per_execution=DOORS[door]).fit(X)))
 
 
-@pytest.mark.parametrize("door", ["train_on_batch", pytest.param("graph", marks=pytest.mark.slow)])
+@one_door_fast
 def test_a_callback_that_clears_the_session_changes_no_number(door):
     class Clear(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

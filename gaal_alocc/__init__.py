@@ -4,8 +4,9 @@ Nothing here knows a network or an update; both packages import it, it imports n
 Keras asks for a class by its name (``imports``).
 """
 
-from gaal_alocc import imports
+from gaal_alocc import imports, onednn
 
 __version__ = "0.1.0"
 
 imports.watch()
+onednn.choose()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import gaal_alocc  # noqa: F401  # before TensorFlow: it chooses how that computes
+
 ROOT = Path(__file__).parents[1]
 
 # Programs that tests start.

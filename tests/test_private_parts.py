@@ -11,6 +11,7 @@ import keras
 import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
+from tensorflow.python.util import _pywrap_util_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +47,7 @@ PARTS = [
     (lambda: context, "context_safe"),
     (context.context, "_context_handle"),
     (context.context, "op_callbacks"),
+    (lambda: _pywrap_util_port, "IsMklEnabled"),
     (graph, "captured_inputs"),
     (lambda: graph().inference_fn, "call_preflattened"),
     (lambda: keras.Variable(0.0).value, "handle"),
@@ -78,7 +80,7 @@ def test_the_private_part_is_there(owner, name):
 def test_no_other_is_used():
     used, own = set(), {"_fit_context", "_param_validation"}  # scikit-learn's
     own |= {"_validate_params", "_set_n_classes", "_process_decision_scores"}  # and PyOD's
-    modules = {"tensorflow.python.eager"}
+    modules = {"tensorflow.python.eager", "tensorflow.python.util"}
     for path in (p for name in ("gaal", "alocc", "gaal_alocc") for p in (ROOT / name).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 
 import gaal_alocc
+from gaal_alocc import onednn
 from reproduction import verdicts
 from reproduction.target import Outcome, Plan, Target, as_json
 
@@ -57,7 +58,11 @@ def environment() -> str:
 
 
 def processor() -> str:
-    """Name the processor and its instructions for sums, by which their last digits differ."""
+    """Name what the last digits of sums differ by: the processor, its instructions, and oneDNN."""
+    return _processor() + (", oneDNN" if onednn.chosen() else "")
+
+
+def _processor() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:

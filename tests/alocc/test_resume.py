@@ -162,6 +162,6 @@ def test_whatever_a_kill_leaves_the_run_ends_the_same(steps, left_by_kills):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("door", ["train_on_batch", "graph"])
-def test_processes_that_are_killed_still_end_the_same(door, kill_runs):
-    assert kill_runs("ALOCC", door, 5)["resumed"] >= 2
+def test_processes_that_are_killed_still_end_the_same(kill_runs):
+    # By the other door SO-GAAL's are killed; each of three kills finds its run at another moment.
+    assert kill_runs("ALOCC", "graph", 3)["resumed"] >= 2

@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from alocc import inputs, networks
 from alocc.epochs import Models
-from gaal_alocc import programs
+from gaal_alocc import onednn, programs
 
 SCORES = ("reconstruction", "d_x", "d_rx")
 STATISTICS = ("moving", "train_batch", "batch")
 PARTS = {"reconstruction": ["R"], "d_x": ["D"], "d_rx": ["R", "D"]}  # that a score needs
-TOGETHER = 2  # images, and epochs, that a graph has in hand at a time
+TOGETHER = 2  # groups, and epochs, that a graph has in hand at a time
 CALL_PIXELS = 2**20  # of images, times epochs, of one call: about a second, to be interrupted after
 
 
@@ -129,10 +129,10 @@ def score_by_epoch(
 ) -> np.ndarray:
     """Score images by the stacked weights of E epochs, (E, n), float64; the models' are left alone.
 
-    See :func:`score`. Every image goes through the networks by itself, but for "batch": which
-    others are scored with it would show in its last digits, and where an epoch scores training
-    images nearly alike these are much of their standard deviation. Raises a ValueError where the
-    epochs' weights are not those of such models.
+    See :func:`score`. Images go through the networks in groups of one size, filled up, but for
+    "batch": how many are scored would show in the last digits of each, and where an epoch scores
+    training images nearly alike these are much of their standard deviation. Raises a ValueError
+    where the epochs' weights are not those of such models.
     """
     given = {}
     for name in PARTS[score]:
@@ -164,14 +164,18 @@ def score_by_epoch(
             now = tf.nest.pack_sequence_as(given, [array[i] for array in stacks])
             if statistics == "batch":
                 return score_images(now, x)
-            return _each(lambda image: score_images(now, image[None])[0], x)
+            return tf.reshape(_each(lambda images: score_images(now, images), groups), (-1,))
 
+        groups = tf.reshape(x, (-1, group, *x.shape[1:])) if statistics != "batch" else ()
         return _each(one_epoch, tf.range(tf.shape(stacks[0])[0]))
 
+    n, group = len(x), _group()
+    if statistics != "batch":
+        x = np.pad(x, [(0, -n % group), *[(0, 0)] * 3], "edge")
     arrays = [tf.convert_to_tensor(x), *tf.nest.flatten(given)]
     form = programs.form(*(models[name] for name in PARTS[score]))
     if form is None:
-        return score_epochs(*arrays).numpy()
+        return score_epochs(*arrays).numpy()[:, :n]
     signature = [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
     program = programs.shared(
         ("scores of epochs", form, score, statistics, *signature),
@@ -179,11 +183,19 @@ def score_by_epoch(
         any_settings=True,
     )
     stacks = arrays[1:]
-    few = max(1, CALL_PIXELS // (len(stacks[0]) * math.prod(x.shape[1:3])))
+    few = max(1, CALL_PIXELS // (len(stacks[0]) * group * math.prod(x.shape[1:3]))) * group
     if statistics == "batch":
         few = len(x)
     parts = [program([], x[i : i + few], *stacks) for i in range(0, len(x), few)]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(parts, axis=1)[:, :n]
+
+
+def _group() -> int:
+    """Count the images that go through the networks of an epoch together.
+
+    oneDNN sums for each in the same order, whatever its place among them; others may not.
+    """
+    return 4 if onednn.enabled() and not tf.config.list_logical_devices("GPU") else 1
 
 
 def _each(function: Callable, x: tf.Tensor) -> tf.Tensor:

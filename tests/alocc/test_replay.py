@@ -69,7 +69,7 @@ def broken(differences):
 @pytest.mark.parametrize(
     ("trace", "steps_per_execution"),
     [
-        (DIM2, 1),
+        pytest.param(DIM2, 1, marks=pytest.mark.slow),
         (DIM10, "auto"),
         pytest.param(DIM2, "auto", marks=pytest.mark.slow),
         pytest.param(DIM10, 1, marks=pytest.mark.slow),

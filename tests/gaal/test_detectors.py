@@ -415,6 +415,7 @@ def test_callbacks_may_be_one_or_an_iterator_or_none():
     assert seen == list(range(6))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_search_finds_the_best_with_the_documented_scorer():
     data, labels = load_dataset("WDBC", return_X_y=True)

@@ -39,7 +39,7 @@ def test_scikit_learn_s_checks_pass(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("steps", ["auto", 1, 3])
+@pytest.mark.parametrize("steps", ["auto", 1, pytest.param(3, marks=pytest.mark.slow)])
 @both
 def test_a_member_trains_as_the_published_detector_of_its_seed(detector, steps):
     detector = clone(detector).set_params(steps_per_execution=steps).fit(X)

@@ -98,6 +98,7 @@ print(json.dumps(answers))
 """
 
 
+@pytest.mark.slow
 def test_importing_the_package_is_enough_to_load_what_it_saved(models, tmp_path):
     expected = {}
     for i, (model, x) in enumerate(models):

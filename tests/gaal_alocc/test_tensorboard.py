@@ -259,12 +259,10 @@ def test_behind_a_scaler_it_shows_the_rows_that_the_detector_sees_or_says_so(tmp
         pipeline.fit(X, sogaal__callbacks=TensorBoard(tmp_path / "wrong", X=X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
-    [
-        {"statistics": "train_batch", "orientation": "training"},
-        pytest.param({"statistics": "batch"}, marks=pytest.mark.slow),
-    ],
+    [{"statistics": "train_batch", "orientation": "training"}, {"statistics": "batch"}],
 )
 def test_alocc_shows_what_its_scores_would_be(tmp_path, settings):
     from alocc.tensorboard import TensorBoard

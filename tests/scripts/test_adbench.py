@@ -299,6 +299,7 @@ def test_what_does_not_differ_is_joined_by_a_bar():
     assert tables.cliques(pairs, list("abcd")) == [(0, 1), (1, 2)]
 
 
+@pytest.mark.slow
 def test_a_detector_that_is_always_better_differs():
     rng = np.random.default_rng(0)
     worse = rng.uniform(0.4, 0.8, 12)
@@ -318,6 +319,7 @@ def test_kinds_of_sets_are_told_beside_what_is_the_right_way_up():
     assert tables.kinds(with_port) == tables.kinds(divided(made(scores)))
 
 
+@pytest.mark.slow
 def test_the_page_says_who_differs_and_what_is_missing(tmp_path, capsys):
     base = np.random.default_rng(0).uniform(0.5, 0.8, 12)
     scores = {"kNN": base + 0.1, "LOF": base - 0.2, "SOGAAL": base, "PCA": [*base[:-1], None]}

@@ -921,6 +921,7 @@ def browse(page, folder, *more):
     return done.stdout, console
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_the_page_fits_a_phone_and_its_images_load(reproduce, monkeypatch, tmp_path):
     with_targets(monkeypatch, reproduce, small("one"), small("two"))

@@ -22,12 +22,14 @@ def choose() -> None:
 
 
 def enabled() -> bool:
-    """Whether TensorFlow, which is imported, computes by it."""
-    from tensorflow.python.util import _pywrap_util_port
-
-    return _pywrap_util_port.IsMklEnabled()
+    """Whether TensorFlow, which is imported, computes by it; as chosen, if it does not tell."""
+    try:
+        from tensorflow.python.util._pywrap_util_port import IsMklEnabled
+    except ImportError:
+        return chosen()
+    return IsMklEnabled()
 
 
 def chosen() -> bool:
-    """Whether oneDNN is chosen, here or by the user."""
-    return os.environ.get(VARIABLE) == "1"
+    """Whether oneDNN is chosen, here or by the user, in one of TensorFlow's words for it."""
+    return os.environ.get(VARIABLE, "").lower() in ("1", "true")

@@ -47,10 +47,12 @@ def test_processes_that_are_started_do_as_a_tensorflow_that_is_there(enabled, ch
     assert choose(None, imported=True) == str(int(enabled))
 
 
-@pytest.mark.parametrize("value", ["0", "1"])
-def test_the_user_s_own_choice_holds(value, choose):
+@pytest.mark.parametrize("value", ["0", "1", "true", "False"])
+def test_the_user_s_own_choice_holds(value, choose, monkeypatch):
     assert choose(value, imported=False) == value
-    assert onednn.chosen() == (value == "1")
+    assert onednn.chosen() == (value in ("1", "true"))
+    monkeypatch.delattr(_pywrap_util_port, "IsMklEnabled")  # a TensorFlow that does not tell
+    assert onednn.enabled() == onednn.chosen()
 
 
 def test_other_processors_are_left_to_tensorflow(choose, monkeypatch):

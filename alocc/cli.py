@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the console script alocc, by default with the process's arguments; gives the exit status.
 
     0, 2 for what the user can mend (told in one line on stderr), 130 when interrupted. In the
-    latter two cases no output is left.
+    latter two cases no output is left, but for the runs that a sweep has finished.
     """
     args = build_parser().parse_args(argv)
 

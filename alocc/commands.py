@@ -27,7 +27,7 @@ from alocc.options import (
     check_size,
     check_training,
 )
-from alocc.protocols import all_scores, tutorial_test
+from alocc.protocols import all_scores, filled_up, tutorial_test
 from gaal_alocc.cli import distribute, fit, params, run_sweep
 from gaal_alocc.file_kinds import instead
 from gaal_alocc.files import staged_folder, write_aside
@@ -95,6 +95,11 @@ def _begin_training(args: argparse.Namespace) -> tuple[Bunch, Bunch]:
     if args.batch_size == "auto":
         args.batch_size = ON_DIGITS["batch_size"] if images.name == "digits" else BATCH_SIZE
     split = choose(images, args)
+    if args.statistics == "batch" and len(split.X_test) < args.batch_size:
+        raise UserError(
+            f"--statistics batch: there are {len(split.X_test)} images to score, expected"
+            f" --batch_size {args.batch_size} at least, by whose statistics each is normalised."
+        )
     _say(args, images.DESCR)
     _say(args, f"training on {len(split.X_train)} images{split.of}")
     return images, split
@@ -244,6 +249,11 @@ def choose(images: Bunch, args: argparse.Namespace) -> Bunch:
             " subfolders would give."
         )
     else:
+        if args.outlier_share is not None:
+            raise UserError(
+                f"--outlier_share {args.outlier_share:g}: the images have no labels that tell"
+                " outliers."
+            )
         X_test = images.test_data if has_test else images.data
         split = Bunch(X_train=images.data, X_test=X_test, labels=None, is_outlier=None)
         split.update(row=np.arange(len(X_test)), target=None, of="")
@@ -405,9 +415,10 @@ def _draw_test(
     if split.is_outlier is not None:
         kinds = [np.flatnonzero(split.is_outlier == kind) for kind in (False, True)]
         rows = np.concatenate([kind[:: max(len(kind) // 5, 1)][:5] for kind in kinds])
-    shown = split.X_test[rows]
-    noisy = datasets.add_noise(shown, detector.noise_sigma, args.seed)
+    together = split.X_test[filled_up(rows, len(split.X_test), detector)]
+    noisy = datasets.add_noise(together, detector.noise_sigma, args.seed)
     reconstructions = detector.reconstruct(noisy)
+    shown, noisy, reconstructions = (x[: len(rows)] for x in (together, noisy, reconstructions))
     if not all(np.isfinite(values).all() for values in (reconstructions, *scores.values())):
         warnings.warn("Scores are not finite; there are no figures of them.", stacklevel=2)
         return

@@ -290,7 +290,7 @@ class ALOCC(Estimator):
                 f". Use a smaller learning rate than learning_rate={self.learning_rate}."
             )
             self._references = self._pick_references(X)
-            parts = list(inputs.parts(X, self._least_together))
+            parts = list(inputs.parts(X, self.least_together))
             self._use_epochs(self._select_epochs(), lambda: (X[part] for part in parts))
         return self
 
@@ -489,14 +489,15 @@ class ALOCC(Estimator):
         return self.offsets_[self.score]
 
     @property
-    def _least_together(self) -> int | None:
+    def least_together(self) -> int | None:
+        """How many images are scored together at least, by their own statistics; or None."""
         return self.batch_size if self.statistics == "batch" else None
 
     def _blocks(self, X) -> Iterator[np.ndarray]:
         """Images to be scored, some at a time."""
         preconditions.check()
         dtype = self.generator_.inputs[0].dtype
-        return inputs.blocks(X, self.image_shape_, dtype, self._least_together)
+        return inputs.blocks(X, self.image_shape_, dtype, self.least_together)
 
     def reconstruct(self, X) -> np.ndarray:
         """R(x), the images as R reconstructs them.
@@ -510,6 +511,11 @@ class ALOCC(Estimator):
         -------
         ndarray of the shape of X, float32 (float64 where R computes in it)
             In [0, 1], tanh as (R(x) + 1) / 2. Of a data set (n, height, width, channels).
+
+        Raises
+        ------
+        ValueError
+            As :meth:`score_samples` does for such images.
         """
         check_is_fitted(self)
         as_images = networks.FIDELITIES[self.fidelity_].as_images

@@ -130,8 +130,8 @@ def _add_training(
         "--select_epoch",
         choices=("min_reconstruction", "last", "mean", "auto"),
         default="auto",
-        help="the epoch to use, or the mean of all from --first_epoch on; auto: the first, and the"
-        " last epoch as the authors",
+        help="the epoch to use, or the mean of all from --first_epoch on; auto: min_reconstruction,"
+        " and last as the authors",
     )
     add("--first_epoch", type=int, default=5, help="of that mean, from 0")
     add(

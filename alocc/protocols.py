@@ -381,14 +381,17 @@ def tutorial_test(
             there = ", ".join(str(v) for v in np.unique(y))
             raise ValueError(f"labels holds {label!r}, which is not among those of y: {there}.")
         rows.append(found[index] if index < len(found) else found[0])
-    images = X[rows]
-    return pd.DataFrame(
-        {
-            "label": labels,
-            "row": rows,
-            "reconstruction_loss": reconstruction_cross_entropy(
-                images, detector.reconstruct(images)
-            ),
-            "discriminator": all_scores(detector, images)["d_rx"],
-        }
-    )
+    images = X[filled_up(rows, len(X), detector)]
+    found = {
+        "reconstruction_loss": reconstruction_cross_entropy(images, detector.reconstruct(images)),
+        "discriminator": all_scores(detector, images)["d_rx"],
+    }
+    found = {name: values[: len(rows)] for name, values in found.items()}
+    return pd.DataFrame({"label": labels, "row": rows, **found})
+
+
+def filled_up(rows: Sequence[int], n: int, detector: BaseEstimator) -> np.ndarray:
+    """Rows of n images, and the first others, where a detector normalises by so many at least."""
+    others = np.setdiff1d(np.arange(n), rows)
+    least = getattr(detector, "least_together", None) or 0
+    return np.concatenate([rows, others[: max(0, least - len(rows))]]).astype(int)

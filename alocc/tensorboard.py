@@ -37,6 +37,12 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
 
     def set_estimator(self, estimator, X: np.ndarray) -> None:
         """Serve an ALOCC that is about to be trained on X, images in [0, 1]."""
+        n, least = len(X if self.X is None else self.as_seen(self.X)), estimator.least_together or 0
+        if n < least:
+            raise ValueError(
+                f"TensorBoard has {n} images to score; expected batch_size={least} at least, by"
+                " whose statistics each is normalised with statistics='batch'."
+            )
         super().set_estimator(estimator, X)
         self._references = estimator._pick_references(X)
 
@@ -51,15 +57,16 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
 
     def look(self, X: np.ndarray, step: int) -> None:
         """Write the histograms of the scores, and the reconstructions."""
-        X = X[:SCORED] if self.X is None else X
         detector = self._estimator._so_far(self.model, self._references)
+        least = detector.least_together or 0
+        X = X[: max(SCORED, least)] if self.X is None else X
         for score in SCORES:
             scores = detector.score_samples(X, score)
             tf.summary.histogram(f"scores/{score}", scores, step)
 
-        shown = X[:SHOWN]
+        shown = X[: max(SHOWN, least)]
         noisy = add_noise(shown, detector.noise_sigma, 0).astype(shown.dtype)
-        rows = [shown, noisy, detector.reconstruct(noisy)]
+        rows = [images[:SHOWN] for images in (shown, noisy, detector.reconstruct(noisy))]
         picture = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
         tf.summary.image(
             "reconstructions", picture[None], step, description="x, x with noise z, R(z)"

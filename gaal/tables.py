@@ -197,7 +197,13 @@ def read_npz(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
                 f"{path} holds the arrays {', '.join(names)}; expected X, the rows, and y, their"
                 " labels, if there are any."
             )
-        labels = [n for n in names if n.casefold().removesuffix("s") in LABEL_COLUMNS]
+        of_labels = {
+            *LABEL_COLUMNS,
+            *(f"{name}s" for name in LABEL_COLUMNS),
+            "classes",
+            "anomalies",
+        }
+        labels = [name for name in names if name.casefold() in of_labels]
         if labels and not found["y"]:
             raise ValueError(
                 f"{path} holds the arrays {', '.join(names)}; expected the labels in y:"
@@ -218,7 +224,8 @@ def _load_npy(path: Path) -> Bunch:
         if path.name[0] not in "Xx" or not beside.is_file():
             return _from_arrays(path, X, None, None)
     with _numpy_file(beside) as y:
-        return _from_arrays(path, X, y, beside.name)
+        pass  # it is read; what follows speaks of both
+    return _from_arrays(path, X, y, beside.name)
 
 
 def _load_records(path: Path, records: np.ndarray) -> Bunch:

@@ -301,6 +301,10 @@ class TestTrain:
             (["--input_height", "8"], "--input_height 8: expected 16 or more"),
             (["--outlier_share", "1.5"], "outlier_share=1.5"),
             (["--c_dim", "3"], "digits is grey"),
+            (
+                ["--statistics", "batch", "--batch_size", "2000"],
+                "--statistics batch: there are 360 images to score, expected --batch_size 2000",
+            ),
             (["--dataset", "cifar"], "'cifar' is neither 'mnist' nor 'digits' nor a folder"),
             (["--dataset", "mnist", "--dataset_address", "nowhere"], "'nowhere' does not exist"),
         ],
@@ -335,6 +339,19 @@ class TestTrain:
         write_classes(tmp_path, ["images"])
         command = ["train", "--dataset", tmp_path / "images", "--output", tmp_path / "run"]
         assert_fails([*command, "--attention_label", "1"], "the images have no labels")
+
+    def test_a_share_of_outliers_for_images_without_labels_is_an_error(self, tmp_path):
+        write_classes(tmp_path, ["images"])
+        command = ["train", "--dataset", tmp_path / "images", "--output", tmp_path / "run"]
+        assert_fails([*command, "--outlier_share", "0.5"], "--outlier_share 0.5", "no labels")
+
+    def test_images_that_are_normalised_by_their_own_batch_are_shown_among_as_many(self, tmp_path):
+        command = ["--dataset", "digits", *TINY, "--statistics", "batch", "--quiet"]
+        status, _, err = run("train", *command, "--output", tmp_path / "run")
+        assert status == 0, err
+        status, out, err = run("test", "--model", tmp_path / "run", "--dataset", "digits")
+        assert (status, err) == (0, "")
+        assert "One image of each class" in out
 
     def test_a_training_that_diverges_is_kept_and_judges_nothing(self, tmp_path):
         status, out, err = run(

@@ -24,6 +24,11 @@ def beside(path):
     np.save(path.with_name("y_train.npy"), Y[:, None])
 
 
+def nan_beside(path):
+    np.save(path, np.where(X[7, 1] == X, np.nan, X))
+    np.save(path.with_name("y_nan.npy"), Y)
+
+
 def records(path):
     np.save(path, DATA.frame.assign(label=Y.astype(float)).to_records(index=False))
 
@@ -162,6 +167,8 @@ BAD = {
                    "a sparse matrix of scipy.*toarray"),
     "labels.npz": (lambda path: np.savez(path, X=X, labels=Y),
                    r"arrays X, labels; expected the labels in y: .*y=archive\['labels'\]"),
+    "class.npz": (lambda path: np.savez(path, X=X, Class=Y), r"labels in y: .*archive\['Class'\]"),
+    "X_nan.npy": (nan_beside, r"^(?!.*y_nan\.npy).*holds NaN in row 7, column 1"),
     "mnist.npz": (lambda path: np.savez(path, x_train=X, y_train=Y),
                   "holds the arrays x_train, y_train; expected X"),
     "images.npz": (lambda path: np.savez(path, X=np.zeros((5, 8, 8))), r"shape \(5, 8, 8\)"),

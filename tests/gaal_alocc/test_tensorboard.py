@@ -269,8 +269,11 @@ def test_alocc_shows_what_its_scores_would_be(tmp_path, settings):
 
     X = np.random.default_rng(0).random((20, 16, 16), np.float32)
     detector = ALOCC(
-        2, batch_size=8, gf_dim=2, df_dim=2, select_epoch="last", random_state=0, **settings
+        2, batch_size=12, gf_dim=2, df_dim=2, select_epoch="last", random_state=0, **settings
     )
+    if detector.least_together:
+        with pytest.raises(ValueError, match="has 11 images to score; expected batch_size=12"):
+            detector.fit(X, callbacks=[TensorBoard(tmp_path, detector, X[:11])])
     detector.fit(X, callbacks=[TensorBoard(tmp_path, detector)])
     for score in ("reconstruction", "d_x", "d_rx"):
         steps, *shown = histogram(events(tmp_path), f"scores/{score}")

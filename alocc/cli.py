@@ -3,8 +3,6 @@
 Nothing heavy is imported until a command runs, so that ``alocc --help`` answers at once.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

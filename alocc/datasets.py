@@ -4,8 +4,6 @@ Images are arrays (n, height, width) or (n, height, width, channels), uint8 in 0
 float in [0, 1]. All but :func:`load_images` lies in rooms of its own and is at hand here.
 """
 
-from __future__ import annotations
-
 import os
 import warnings
 from pathlib import Path

@@ -1,7 +1,5 @@
 """ALOCC: a scikit-learn outlier detector for images around the published training."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence

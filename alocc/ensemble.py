@@ -1,7 +1,5 @@
 """ALOCCEnsemble: the authors' program by the mean of its training, for images of one's own."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY
 from typing import ClassVar
 

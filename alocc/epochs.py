@@ -3,8 +3,6 @@
 In memory they are a list of ``{"R": [...], "D": [...]}``, an epoch each.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence

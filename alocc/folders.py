@@ -1,7 +1,5 @@
 """Folders of images: classes or videos in subfolders, parts to train and to test on."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Frames of a video, judged by their patches (section 4.2 of the ALOCC paper)."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

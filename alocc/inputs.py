@@ -1,7 +1,5 @@
 """Images as ALOCC takes them: arrays, or data sets of batches; whole, or in blocks to be scored."""
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@ A layer, an optimizer and a loss. Each is its stock namesake with the one calcul
 in which the two differ.
 """
 
-from __future__ import annotations
-
 import math
 
 import keras

@@ -3,8 +3,6 @@
 Scores are higher for the more normal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """MNIST and what is laid out as it is, IDX files; the digits that stand in for it offline."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import os

@@ -5,8 +5,6 @@ Layers, initial weights and optimisers are those of the published programs (Sabo
 trained.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass

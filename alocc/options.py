@@ -3,8 +3,6 @@
 They keep the spelling of the published programs.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 

@@ -1,7 +1,5 @@
 """Patches of the frames of a video, and what their scores say of frames and pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from alocc.pixels import check_channels_last, check_pair

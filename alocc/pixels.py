@@ -4,8 +4,6 @@ Images are arrays (n, height, width) or (n, height, width, channels), uint8 in 0
 float in [0, 1].
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

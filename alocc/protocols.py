@@ -6,8 +6,6 @@ three scores are taken, from others the one they have. Scores are higher for the
 What is measured, and the frames of a video, lie in rooms of their own and are at hand here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Replay of recorded runs of the published programs: the Keras port's, and the authors'."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

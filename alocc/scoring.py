@@ -3,8 +3,6 @@
 Scoring changes nothing: the weights of an epoch that is not in use are inputs of the graph.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

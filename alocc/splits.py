@@ -1,7 +1,5 @@
 """The one-class protocol: one class is the inliers, the rest are outliers."""
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 

@@ -4,8 +4,6 @@ Two layers, an optimizer, a loss and a pass. Each is its stock namesake with the
 replaced in which the two differ.
 """
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 from keras import ops

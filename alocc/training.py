@@ -6,8 +6,6 @@ the published port, or traced into a graph that runs many updates a call with th
 ``train_step``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Videos: folders of frames as UCSD's, what is anomalous in them, and one that is made."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Han et al., "ADBench: Anomaly Detection Benchmark", NeurIPS 2022 (arXiv:2206.09426).
 """
 
-from __future__ import annotations
-
 import csv
 import functools
 import os

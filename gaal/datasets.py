@@ -3,8 +3,6 @@
 The features of the twelve published sets are scaled to [0, 1].
 """
 
-from __future__ import annotations
-
 import functools
 import os
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """SOGAAL and MOGAAL: scikit-learn outlier detectors around the published training."""
 
-from __future__ import annotations
-
 import copy
 import functools
 import math

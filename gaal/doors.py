@@ -4,8 +4,6 @@ By the first every update goes through ``train_on_batch``, as in the published p
 second a graph runs many of them, with the same models' ``train_step``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 

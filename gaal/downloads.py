@@ -1,7 +1,5 @@
 """Published files: from a folder named, from Keras's cache, or downloaded into it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

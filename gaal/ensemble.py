@@ -4,8 +4,6 @@ Members train by the published update, from seeds of their own, and are never st
 score is the geometric mean of D(x) over members, and over D as it was after some of the updates.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os

@@ -1,7 +1,5 @@
 """What the detectors of tables share: reading, threshold, scoring block by block, one file."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from abc import abstractmethod

@@ -1,7 +1,5 @@
 """Which rows are outliers, read from labels in the spellings in which they come."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

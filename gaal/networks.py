@@ -4,8 +4,6 @@ Layer sizes, initial weights and optimisers are those of the published programs
 (Liu et al., 2019, sections 4.1 and 4.2). Nothing here knows how they are trained.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """Replay of recorded runs of the published programs."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -5,8 +5,6 @@ downward trend slows, and set stop_epochs to I over the updates of an epoch, rou
 looks at the loss alone, never at labels.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

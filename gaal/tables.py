@@ -4,8 +4,6 @@ The published files hold comma separated values without a header: an id, ``nor``
 the features.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

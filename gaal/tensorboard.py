@@ -1,7 +1,5 @@
 """SO-GAAL and MO-GAAL in TensorBoard."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 import tensorflow as tf

@@ -4,8 +4,6 @@ The updates, and the doors, lie in rooms of their own; the updates, and Keras's 
 here.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Sequence
 

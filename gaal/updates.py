@@ -4,8 +4,6 @@ Each is written once, in terms of two functions that take a compiled Keras model
 which it trains or only tests. By which door they lead to Keras is none of its business.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

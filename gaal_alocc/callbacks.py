@@ -1,7 +1,5 @@
 """Callbacks as the detectors' ``fit`` takes them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import keras

@@ -5,8 +5,6 @@ written aside, synced to the disk and renamed to a name that ends in the first d
 SHA-256, so that a file of that name is whole or known to be damaged. The last two are kept.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

@@ -9,8 +9,6 @@ The updates themselves stay in cross-replica context: what is no step of a model
 choice of a batch, runs once on every machine.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools

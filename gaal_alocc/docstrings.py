@@ -1,7 +1,5 @@
 """Docstrings in which a thing is said once: what a class leaves out, its bases say."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Here is no word of networks and of what is scored. A detector adds its parameter
 ``score_samples`` and ``offset_``, and how its networks lie in a folder.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """What a file holds, by its first bytes: to say so where another kind was expected."""
 
-from __future__ import annotations
-
 import os
 import re
 import zipfile

@@ -1,7 +1,5 @@
 """Files that appear whole or not at all, and CSV read to the last digit."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

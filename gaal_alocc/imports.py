@@ -4,8 +4,6 @@ Both take seconds to import, so the packages wait with it until a detector is as
 cannot wait is done here, at the moment of the import.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import sys

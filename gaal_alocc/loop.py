@@ -4,8 +4,6 @@ What an update is, and what it is given, is the training's own. The loop has wha
 of: callbacks, snapshots, the progress bar, and how much one call of a door may run.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """oneDNN, by which TensorFlow computes on x86 processors, chosen before TensorFlow is imported."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

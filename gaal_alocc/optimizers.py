@@ -4,8 +4,6 @@ Keras's optimizers with two things changed: nothing is kept of a run that has en
 learning rate and its decay are no part of what is traced.
 """
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 

@@ -1,7 +1,5 @@
 """The float type that a training computes in, whatever Keras is set to."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Whatever is missing is told in one sentence, before it would break or hang somewhere inside.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The progress bar of trainings and sweeps."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import sys

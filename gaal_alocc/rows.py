@@ -4,8 +4,6 @@ A table is an array-like, a memory map, a DataFrame or records, the path of a Pa
 several, a tf.data.Dataset or a PyDataset of Keras.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import reprlib

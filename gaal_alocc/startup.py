@@ -1,7 +1,5 @@
 """TensorFlow's start in a command: on Keras's behalf, and without its lines about the machine."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

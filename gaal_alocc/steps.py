@@ -1,7 +1,5 @@
 """A model's step on a batch, by either door; each takes (model, x, y) and returns Keras's logs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import keras

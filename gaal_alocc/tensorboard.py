@@ -1,7 +1,5 @@
 """What the TensorBoard callbacks of the detectors share: Keras's own, and what GANs add to it."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import math

@@ -545,8 +545,7 @@ def compile_models(
     """
     # In float64, also where Keras computes in float32: the published decay is 1e-8.
     schedule = optimizers.InverseTimeDecay(learning_rate, decay, dtype="float64")
-    make_optimizer = distribution.clipping_the_sum(ingredients.optimizer)
-    optimizer = make_optimizer(schedule, clipvalue=clipvalue and float(clipvalue))
+    optimizer = ingredients.optimizer(schedule, clipvalue=clipvalue and float(clipvalue))
     # It must know the weights of both before either trains.
     optimizer.build(
         networks.discriminator.trainable_variables + networks.generator.trainable_variables

@@ -393,33 +393,3 @@ def moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor, tf
 
 def _others(x: tf.Tensor, axes: Sequence[int]) -> list[int]:
     return [size for axis, size in enumerate(x.shape) if axis not in axes]
-
-
-class ClipsTheSum:
-    """Mixin before a Keras optimizer: clip the gradient of the whole batch, element by element.
-
-    To [-clipvalue, clipvalue]. Keras clips each replica's share of it before they are added up.
-    """
-
-    def __init__(self, *args, clipvalue: float | None, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.limit = clipvalue
-
-    def update_step(self, gradient, variable, learning_rate):
-        if self.limit is not None:
-            gradient = tf.clip_by_value(gradient, -self.limit, self.limit)
-        return super().update_step(gradient, variable, learning_rate)
-
-
-def clipping_the_sum(optimizer: type[keras.optimizers.Optimizer]) -> type:
-    """Class of optimizer that clips as :class:`ClipsTheSum`, where there is a strategy."""
-    if not tf.distribute.has_strategy():
-        return optimizer
-    clipping = type(optimizer.__name__, (ClipsTheSum, optimizer), {})
-    # In a file it is the optimizer that it stands for, which a process without a strategy has.
-    register = keras.saving.register_keras_serializable(
-        *keras.saving.get_registered_name(optimizer).split(">")
-    )
-    register(clipping)
-    register(optimizer)
-    return clipping

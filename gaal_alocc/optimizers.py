@@ -61,16 +61,21 @@ class Reusable:
     Keras has gradients summed over the replicas also where there is but one. TensorFlow notes
     the gradient of that sum in a registry that it never empties, and with it the whole graph.
     Nor does it ever forget a name under which it has made a variable, so optimizers have one
-    name for all runs.
+    name for all runs. Of several replicas Keras would clip each one's share of a gradient; here it
+    is their sum, the gradient of the whole batch, that is clipped.
     """
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **{"name": type(self).__name__.lower(), **kwargs})
 
+    def _clip_gradients(self, gradients):
+        return super()._clip_gradients(gradients) if _one_replica() else gradients
+
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        if _one_replica():
             return grads_and_vars
-        return super()._all_reduce_sum_gradients(grads_and_vars)
+        gradients, variables = zip(*super()._all_reduce_sum_gradients(grads_and_vars))
+        return list(zip(super()._clip_gradients(gradients), variables))
 
     @property
     def learning_rate(self):
@@ -89,6 +94,10 @@ class Reusable:
         """The variables of its own :class:`~gaal_alocc.optimizers.InverseTimeDecay`, if any."""
         schedule = self._learning_rate
         return [schedule.rates] if isinstance(schedule, InverseTimeDecay) else []
+
+
+def _one_replica() -> bool:
+    return tf.distribute.get_strategy().num_replicas_in_sync == 1
 
 
 @keras.saving.register_keras_serializable(package="gaal_alocc")

@@ -62,6 +62,7 @@ PARTS = [
     (optimizer, "_velocities"),
     (optimizer, "_get_variable_index"),
     (optimizer, "_all_reduce_sum_gradients"),
+    (optimizer, "_clip_gradients"),
     (lambda: keras.callbacks.TensorBoard, "_train_writer"),
     (strategy, "_collective_keys"),
     (keys, "_known_groups"),

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from alocc import ALOCC
-from gaal_alocc import distribution
+from gaal_alocc import distribution, optimizers
 
 X = np.random.default_rng(0).random((14, 16, 16))
 # 7 images are not to be divided evenly by 2 or 4. Clipped hard, for it matters when it is done.
@@ -88,8 +88,10 @@ def mutations():
         "batch not divided": patch(distribution, "divide", whole),
         "shares not weighted": patch(distribution, "weights", return_value=None),
         "statistics of a share": patch(distribution, "moments", of_its_share),
-        "shares of a gradient clipped": patch(
-            distribution, "clipping_the_sum", lambda optimizer: optimizer
+        "shares of a gradient clipped": mock.patch.multiple(
+            optimizers.Reusable,
+            _clip_gradients=keras.optimizers.Optimizer._clip_gradients,
+            _all_reduce_sum_gradients=keras.optimizers.Optimizer._all_reduce_sum_gradients,
         ),
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 
 from common import processes
-from gaal_alocc.files import write_aside
+from gaal_alocc.files import EXACTLY, write_aside
+from gaal_alocc.startup import choose_tensorflow
 
 _own = threading.local()
 _started: list[Worker] = []  # by the threads of this process
@@ -76,7 +76,7 @@ def serve(prepare: Callable[[dict], Callable[[], list[dict]]]) -> None:
     what it returns is called to give the rows.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks for cells ends this process
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_tensorflow()
     warnings.simplefilter("ignore")
     answers = sys.stdout
 
@@ -133,10 +133,10 @@ def spread(work: Callable[[dict], object], some: Iterable[list[dict]], jobs: int
 
 def read(path: Path) -> pd.DataFrame:
     """Read a table in which an empty error, or name of a score, is none."""
-    table = pd.read_csv(
-        path, dtype={"error": str, "score": str}, keep_default_na=False, na_values=[""]
-    )
-    return table.fillna({name: "" for name in ("error", "score") if name in table})
+    text = ("error", "score")
+    types = dict.fromkeys(text, str)
+    table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""], **EXACTLY)
+    return table.fillna({name: "" for name in text if name in table})
 
 
 def collect(
@@ -154,9 +154,12 @@ def collect(
     ``make(cells)`` runs some, and gives the rows of one or several of them when they are done;
     ``show`` is called with these rows, the number of cells done and that of all to be run. With
     ``retry`` those that have an "error" are run again. All of the table is returned, other cells
-    too; None if it has none.
+    too; None if it has none. Raises ValueError if the table lacks a column of ``key``.
     """
     table = read(path) if path.exists() else None
+    if table is not None and (absent := [name for name in key if name not in table]):
+        told = f"{path} has no column {', '.join(absent)}"
+        raise ValueError(f"{told}: it is of another version, take another --output")
     known = table[table["error"] == ""] if retry and table is not None else table
     known = set() if known is None else set(known[[*key]].itertuples(index=False, name=None))
     missing = {key_of(cell, key): cell for cell in wanted}

@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from common import processes
+from common import processes, studies
 from ranking import protocol, runs, tables
 from ranking.detectors import DETECTORS, INSTALL, Detector, named
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
+from gaal_alocc.startup import choose_tensorflow
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "adbench"
 QUICK_SETS = 3  # of --data-home
@@ -172,6 +173,7 @@ def write_page(page: Path, text: str) -> None:
         write_aside(path, lambda aside: figure.savefig(aside, format="png"))
 
 
+@studies.ending("adbench")
 def main(argv: list[str] | None = None) -> int:
     """Run the cells that are missing, write tables and figure; return the exit status."""
     args = parse(argv)
@@ -181,14 +183,10 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:<16} {detector.module}.{detector.name}{note}")
         return 0
     if args.page is not None:
-        try:
-            write_page(args.page, args.page.read_text())
-        except OSError as error:
-            print(f"adbench: {error}", file=sys.stderr)
-            return 2
+        write_page(args.page, args.page.read_text())
         return 0
     start = time.perf_counter()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_tensorflow()
     cells, wanted, status = args.output / "cells.csv", [], 0
     try:
         detectors = chosen_detectors(args.detectors, args.quick)
@@ -200,9 +198,6 @@ def main(argv: list[str] | None = None) -> int:
         args.output.mkdir(parents=True, exist_ok=True)
         with processes.cluster(args.dask):
             runs.collect(cells, wanted, jobs, limit, args.retry)
-    except (OSError, ValueError) as error:
-        print(f"adbench: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nadbench: interrupted; call again to go on", file=sys.stderr)
         status = 130
@@ -215,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     long = tables.by_division(table, kinds)
     write_aside(args.output / "adbench.csv", lambda aside: long.to_csv(aside, index=False))
     page = args.output / "adbench.md"
-    command = " ".join(["python scripts/adbench.py", *(sys.argv[1:] if argv is None else argv)])
+    command = studies.called("adbench", argv)
     write_page(page, PAGE.format(command=command, figure=f"{page.stem}_ranks.png"))
     failed = table[table["error"] != ""]
     for row in failed.drop_duplicates(["detector", "data", "error"]).itertuples():

@@ -60,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
     unknown = set(args.figures) - set(FIGURES)
     if unknown:
         parser.error(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with importing_tensorflow():
         pass
     warnings.filterwarnings("ignore", category=UserWarning)

@@ -23,6 +23,7 @@ from ranking.detectors import INSTALL
 
 import gaal_alocc.cli
 from gaal_alocc.files import write_aside
+from gaal_alocc.startup import choose_tensorflow
 
 REPORTS = Path(__file__).resolve().parent.parent / "reports" / "ports"
 ALL_DEPARTURES = "departures"
@@ -184,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     parser.add_argument("--list", action="store_true", help="list the methods and leave")
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_tensorflow()
     for name in ("seeds", "jobs", "threads", "stop_epochs"):
         value = getattr(args, name)
         if value not in (None, "auto") and value < 1:

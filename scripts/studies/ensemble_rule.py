@@ -22,16 +22,21 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from common import studies
 from common.tables import markdown
 from matplotlib.figure import Figure
 from ranking.tables import by_set, holm, ranks
 from reproduction.baselines import BASELINES
 
+import gaal_alocc.cli
+from gaal.datasets import PUBLISHED
 from gaal_alocc.files import write_aside
+from gaal_alocc.startup import choose_tensorflow
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "ensemble"
 KINDS = {"SO": None, "MO2": 2, "MO5": 5, "MO10": 10, "MO20": 20}
 WIDER = {"": 1.0, "wider1.2": 1.2, "wider1.5": 1.5, "wider2": 2.0}  # noise, as to the rows
+TRAINED = [kind + how for kind in KINDS for how in ("", *(f"-{w}" for w in WIDER if w), "-still")]
 LENGTHS = (256, 512, 1024, 2048, 4096, 8192)
 STEP = 64  # updates a call of the graph, and between the snapshots that are linear in the update
 LOG = tuple(dict.fromkeys(round(2 ** (j / 6)) for j in range(12, 6 * 13 + 1)))  # from 4 on
@@ -319,20 +324,27 @@ def draw(table: pd.DataFrame, column: str, shown: dict, label: str) -> Figure:
     return figure
 
 
+@studies.ending("ensemble_rule")
 def main(argv: list[str] | None = None) -> int:
-    """Make the trainings that are missing and write the AUC of every candidate."""
-    from gaal.datasets import PUBLISHED
-
+    """Make the trainings that are missing, write the AUC of every candidate; return the status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("names", nargs="*", metavar="DATA_SET", help="by default all twelve")
     parser.add_argument("--data-home", type=os.path.expanduser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--kinds", nargs="+", default=["SO", "MO10"])
-    parser.add_argument("--splits", nargs="+", default=["all", "half"])
+    parser.add_argument(
+        "--kinds", nargs="+", choices=TRAINED, default=["SO", "MO10"], metavar="KIND"
+    )
+    parser.add_argument("--splits", nargs="+", choices=PARTS, default=["all", "half"])
     parser.add_argument("--longest", type=int, choices=LENGTHS, default=LENGTHS[-1])
-    parser.add_argument("--output", type=Path, default=REPORTS)
+    parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS)
     parser.add_argument("--train-only", action="store_true", help="make no tables and figures")
     args = parser.parse_args(argv)
+    if not args.train_only:  # for what the tables compare, all others with the choice
+        if args.longest < CHOSEN["length"]:
+            parser.error(f"--longest {args.longest}: the tables are of {CHOSEN['length']} and more")
+        if CHOSEN["members"] not in args.kinds:
+            parser.error(f"--kinds {' '.join(args.kinds)}: the tables need {CHOSEN['members']} too")
+    choose_tensorflow()
     names = args.names or list(PUBLISHED)
     warnings.filterwarnings("ignore", category=UserWarning)
     runs = args.output / "runs"

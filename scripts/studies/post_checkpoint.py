@@ -9,11 +9,11 @@ post are told by the SHA-256 of their runs.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from gaal_alocc.cli import path
+from gaal_alocc.startup import choose_tensorflow
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         "--data-home", type=path, metavar="DIR", help="folder of onecluster; else it is downloaded"
     )
     args = parser.parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    choose_tensorflow()
     runs = sorted(Path(args.chkpt, "discriminator").glob("*"))
     if not runs:
         raise ValueError(f"{args.chkpt} has no folder discriminator with files in it.")

@@ -373,6 +373,10 @@ def test_the_command_writes_tables_and_keeps_cells(tmp_path, capsys, monkeypatch
     assert [(s["n_neighbors"], s["novelty"]) for s in settings] == [(20, True), (3, True)] * 2
     assert adbench.main(options) == 0
     assert "4 of 4 are there already" in capsys.readouterr().out
+    (tmp_path / "out" / "adbench.csv").unlink()
+    (tmp_path / "out" / "adbench.csv").mkdir()
+    assert adbench.main(options) == 2
+    assert "adbench: [Errno" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

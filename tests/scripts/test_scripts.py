@@ -1,10 +1,19 @@
 """The scripts do their work on small settings."""
 
+import contextlib
 import json
+import os
 from pathlib import Path
 
+import adbench
+import alocc_departures
+import alocc_mnist
+import alocc_scores
 import benchmark
+import compare_ports
+import ensemble_rule
 import lowest_versions
+import post_checkpoint
 import pytest
 import replay
 
@@ -35,6 +44,29 @@ def test_benchmark_refuses_an_unknown_figure(capsys):
     with pytest.raises(SystemExit):
         benchmark.main(["speed"])
     assert "no figure speed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        (adbench, ["--offline"]),
+        (alocc_departures, ["--dataset_address"]),
+        (alocc_mnist, ["authors", "--dataset_address"]),
+        (alocc_scores, ["--mnist"]),
+        (compare_ports, ["so-gaal", "--data"]),
+        (ensemble_rule, ["--output", "out"]),
+        (post_checkpoint, []),
+    ],
+)
+def test_a_program_takes_tensorflow_whatever_keras_is_set_to(
+    program, arguments, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with contextlib.suppress(SystemExit):
+        program.main([*arguments, str(tmp_path / "nowhere")])
+    assert "nowhere" in capsys.readouterr().err
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
 
 
 def test_the_lowest_versions_are_those_of_setup_cfg():

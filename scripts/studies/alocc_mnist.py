@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
+from alocc.datasets import load_images
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import starting_tensorflow
 
@@ -352,7 +353,7 @@ def draw_f1(table, path: Path) -> None:
     write_aside(path, lambda aside: figure.savefig(aside, format="png", dpi=100))
 
 
-def authors(table, epochs: int, variant: str | None) -> list[str]:
+def authors(table, epochs: int, dataset: str, variant: str | None) -> list[str]:
     """Lay out what was measured of the authors' program as lines of Markdown."""
     runs = table[["digit", "seed"]].drop_duplicates()
     seeds = ", ".join(
@@ -361,11 +362,9 @@ def authors(table, epochs: int, variant: str | None) -> list[str]:
     name = f"authors-{variant}" if variant else "authors"
     settings = "".join(f", {key}={value}" for key, value in VARIANTS.get(variant, {}).items())
     lines = ["## authors", ""]
+    left_out = f" but those among the first {VALIDATION}" if dataset == "mnist" else ""
     lines += [f'ALOCC(fidelity="authors", epochs={epochs}{settings}), all training']
-    lines += [
-        f"images of the digit but those among the first {VALIDATION}. Seeds by digit: {seeds}."
-    ]
-    lines += [""]
+    lines += [f"images of the digit in {dataset}{left_out}. Seeds by digit: {seeds}.", ""]
     chosen_on = table["digit"].isin(CHOOSING)
     parts = {
         "all digits": table,
@@ -402,18 +401,6 @@ def corrected(report: Path) -> list[str]:
 
 
 # ---------------------------------------------------------------------------------------
-
-
-def load(dataset: str, address: str | None):
-    """Load the images; where they have no test part, every fifth is held out."""
-    from alocc.datasets import load_images
-
-    images = load_images(dataset, address)
-    if images.test_data is None:
-        held_out = np.arange(len(images.data)) % 5 == 4
-        images.update(test_data=images.data[held_out], test_target=images.target[held_out])
-        images.update(data=images.data[~held_out], target=images.target[~held_out])
-    return images
 
 
 @studies.ending("alocc_mnist")
@@ -461,12 +448,13 @@ def main(argv: list[str] | None = None) -> int:
         # Seeds outermost: the first seed of all digits is there before the second begins.
         keys = [(digit, seed) for seed in args.seeds for digit in args.digits]
         name = f"authors-{args.variant}" if args.variant else "authors"
-        images = load(args.dataset, args.dataset_address)
-        folder = args.output / name
+        images = load_images(args.dataset, args.dataset_address)
+        of = "" if images.name == "mnist" else images.name  # runs of others in a folder of theirs
+        folder = args.output / of / name
         found = collect(folder, keys, args.epochs, images, not args.tables_only, args.variant)
         if found is not None:
             write_aside(args.output / f"{name}.csv", lambda aside: found.to_csv(aside, index=False))
-            lines += authors(found, args.epochs, args.variant)
+            lines += authors(found, args.epochs, images.name, args.variant)
             flips = args.output / f"{name}_flips.png"
             draw_flips(folder, keys[:4], args.epochs, images, flips)
             draw_f1(mean_of_epochs_table(found), args.output / f"{name}_figure8.png")

@@ -22,7 +22,9 @@ from common.tables import frame
 from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
+from alocc.datasets import load_images
 from gaal_alocc.files import write_aside
+from gaal_alocc.startup import choose_tensorflow
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_scores"
 RUN = ["set", "seed", "class", "epochs", "images"]
@@ -100,9 +102,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tables_only", action="store_true", help="train nothing more")
     parser.add_argument("--output", type=gaal_alocc.cli.path, default=REPORTS, metavar="DIR")
     args = parser.parse_args(argv)
-    from alocc.datasets import load_images
-
-    sets = {"mnist": load_images("mnist", args.mnist)}
+    choose_tensorflow()
+    images = load_images("mnist", args.mnist)
+    sets = {images.name: images}  # digits where there is no MNIST
     if args.other:
         sets[Path(args.other).resolve().name] = load_images(args.other)
     wanted = [

@@ -6,6 +6,7 @@ import alocc_mnist
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils import Bunch
 
 TINY_NETWORKS = {"batch_size": 64, "gf_dim": 2, "df_dim": 2}
 
@@ -67,7 +68,8 @@ def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     assert table["f1"].between(0, 1).all()
     summary = (tmp_path / "summary.md").read_text()
     assert "| the paper | D(R(x)) | 0.97 | 0.92 | 0.92 | 0.91 | 0.88 |" in summary
-    with np.load(tmp_path / "authors" / "digit1_seed1_epochs7.npz") as arrays:
+    assert "images of the digit in digits. Seeds by digit: 1: 1." in summary
+    with np.load(tmp_path / "digits" / "authors" / "digit1_seed1_epochs7.npz") as arrays:
         assert arrays["test/d_rx"].shape[0] == 7
         found = authors.detectors(arrays)
     assert {len(found[rule, "D(x)"]) for rule in ("raw", "oriented")} == {2}  # from epoch 5 on
@@ -80,6 +82,15 @@ def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     assert "epochs=7, gf_dim=3), all training" in (tmp_path / "summary-wide.md").read_text()
     wide = pd.read_csv(tmp_path / "authors-wide.csv")
     assert not np.allclose(wide["auc"], table["auc"])
+
+
+def test_runs_on_other_images_are_kept_apart(tmp_path, monkeypatch):
+    folders = []
+    monkeypatch.setattr(alocc_mnist, "collect", lambda folder, *_: folders.append(folder))
+    for name in ("mnist", "digits"):
+        monkeypatch.setattr(alocc_mnist, "load_images", lambda *_, name=name: Bunch(name=name))
+        assert alocc_mnist.main(["authors", "--output", str(tmp_path)]) == 0
+    assert folders == [tmp_path / "authors", tmp_path / "digits" / "authors"]
 
 
 def test_rules_need_no_sign_and_no_scale():

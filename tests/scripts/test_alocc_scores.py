@@ -64,7 +64,8 @@ def test_the_study_is_resumed_and_lays_out_both_sets(tmp_path, monkeypatch, caps
     from alocc import datasets
 
     digits = datasets.load_digits_28()
-    monkeypatch.setattr(datasets, "load_images", lambda *args: digits)
+    digits.name = "mnist"
+    monkeypatch.setattr(alocc_scores, "load_images", lambda *args: digits)
     monkeypatch.setattr(alocc, "ALOCCEnsemble", Brightness, raising=False)
     arguments = ["--other", str(tmp_path / "fashion"), "--epochs", "7", "--train_size", "100"]
     arguments += ["--output", str(tmp_path / "out")]
@@ -88,6 +89,11 @@ def test_the_study_is_resumed_and_lays_out_both_sets(tmp_path, monkeypatch, caps
     assert Brightness.trained == 2 * 7
     assert alocc_scores.main([*arguments, "--tables_only", "--classes", "9"]) == 0
     assert Brightness.trained == 2 * 7
+
+    # digits that take MNIST's place are no MNIST
+    digits.name = "digits"
+    assert alocc_scores.main([*arguments, "--classes", "0"]) == 0
+    assert Brightness.trained == 2 * 7 + 1
     missing = str(tmp_path / "nowhere")
     monkeypatch.undo()
     assert alocc_scores.main(["--mnist", missing]) == 2

@@ -49,13 +49,19 @@ FOLDERS = {
 }
 
 
+def folders(data_home: Path | None) -> list[Path]:
+    """List the folders that were named, by an option and by GAAL_DATA_HOME."""
+    named = (data_home, os.environ.get("GAAL_DATA_HOME"))
+    return [Path(os.path.expanduser(folder)) for folder in named if folder]
+
+
 def find_folder(name: str, data_home: Path | None) -> Path | None:
     """Find the folder of "ucsd", UCSD Ped2, or of "caltech", Caltech-256, where it was put."""
     places, inside = FOLDERS[name]
-    for home in filter(None, (data_home, os.environ.get("GAAL_DATA_HOME"))):
+    for home in folders(data_home):
         for place in places:
-            if all((Path(home) / place / part).is_dir() for part in inside):
-                return Path(home) / place
+            if all((home / place / part).is_dir() for part in inside):
+                return home / place
     return None
 
 
@@ -83,7 +89,7 @@ def holds_mnist(path: Path) -> bool:
 
 def keras_cache() -> Path:
     """Find the folder that Keras keeps its downloads in."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
 
 
 def find(name: str, data_home: Path | None, offline: bool) -> tuple[Path | None, str]:
@@ -93,8 +99,8 @@ def find(name: str, data_home: Path | None, offline: bool) -> tuple[Path | None,
     Raises ValueError if the file in a folder that was named is not the published one.
     """
     file = published(name)
-    for folder in filter(None, (data_home, os.environ.get("GAAL_DATA_HOME"))):
-        for path in (Path(folder) / file.name, Path(folder) / "gaal" / file.name):
+    for folder in folders(data_home):
+        for path in (folder / file.name, folder / "gaal" / file.name):
             if path.is_file():
                 if sha256(path) != file.sha256 and not (name == "mnist" and holds_mnist(path)):
                     raise ValueError(
@@ -165,8 +171,8 @@ def everything(names: Iterable[str], data_home: Path | None, offline: bool) -> P
     """
     from gaal import datasets
 
-    named = data_home or os.environ.get("GAAL_DATA_HOME") or keras_cache()
-    folder = inner if (inner := Path(named) / "gaal").is_dir() else Path(named)
+    named = next(iter(folders(data_home)), keras_cache())
+    folder = inner if (inner := named / "gaal").is_dir() else named
     for name in names:
         datasets.load_dataset(name, data_home=folder, download=not offline)
     return folder

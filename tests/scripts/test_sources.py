@@ -169,6 +169,20 @@ def test_folders_come_before_the_cache_and_the_cache_before_a_download(
     assert cached.read_bytes() == b"spoiled"
 
 
+def test_a_tilde_in_the_environment_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", "~/cache")
+    assert sources.keras_cache() == tmp_path / "cache"
+    monkeypatch.setenv("GAAL_DATA_HOME", "~/home")
+    (tmp_path / "home" / "UCSDped2" / "Train").mkdir(parents=True)
+    (tmp_path / "home" / "UCSDped2" / "Test").mkdir()
+    (tmp_path / "home" / "onecluster").write_bytes(CONTENT)
+    assert sources.find_folder("ucsd", None) == tmp_path / "home" / "UCSDped2"
+    path, _ = sources.find("onecluster", None, offline=True)
+    assert path == tmp_path / "home" / "onecluster"
+    assert sources.everything([], None, offline=True) == tmp_path / "home"
+
+
 def test_a_wrong_file_in_a_folder_that_was_named_is_an_error(tmp_path):
     (tmp_path / "mnist.npz").write_bytes(b"something else")
     with pytest.raises(ValueError, match=r"mnist\.npz is not the published mnist\.npz"):

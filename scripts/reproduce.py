@@ -3,8 +3,9 @@
 Published files are taken from --data-home or the folder named by GAAL_DATA_HOME, from Keras's
 cache, or downloaded. --quick takes onecluster and MNIST if they can be had in seconds, and else
 what stands in for them: synthetic points, and scikit-learn's digits; --full needs its files.
-Ten seeds each (some targets fewer: the report says how many). Finished targets are kept and
-skipped on the next run, and so are single runs of minutes; a quick run leaves those of a full one.
+Ten seeds each; some targets take fewer, a few in a full run three times as many: the report says
+how many. Finished targets are kept and skipped on the next run, and so are single runs of minutes;
+a quick run leaves those of a full one.
 """
 
 from __future__ import annotations
@@ -158,8 +159,6 @@ def with_data(
 
     if data_home is not None and not data_home.is_dir():
         raise NotADirectoryError(f"--data-home {data_home} is no folder")
-    folders = {name: sources.find_folder(name, data_home) for name in sources.FOLDERS}
-    plan = replace(plan, **folders)
     needs = dict.fromkeys(name for target in targets for name in target.needs)
     if not plan.full:
         found, told = {}, []
@@ -169,6 +168,8 @@ def with_data(
         onecluster = found.get("onecluster")
         home = None if onecluster is None else onecluster.parent
         return replace(plan, gaal_home=home, mnist=found.get("mnist")), told
+    folders = {name: sources.find_folder(name, data_home) for name in sources.FOLDERS}
+    plan = replace(plan, **folders)
     # As if all were there, to learn which are asked for.
     pieces = [p for t in targets for p in t.pieces(replace(plan, gaal_home=Path(), mnist=Path()))]
     names = {p["name"] for p in pieces if "name" in p} | needs.keys()
@@ -236,7 +237,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     size.add_argument("--quick", action="store_true", help="small settings (default)")
     size.add_argument("--full", action="store_true", help="published data and settings")
     parser.add_argument(
-        "--seeds", type=int, default=10, help="runs of each setting (10; some targets take fewer)"
+        "--seeds",
+        type=int,
+        default=10,
+        help="of each setting (10; some targets fewer or more)",
     )
     parser.add_argument(
         "--first-seed", type=int, default=0, metavar="N", help="seeds from N on (default: 0)"

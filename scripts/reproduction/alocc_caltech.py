@@ -37,11 +37,6 @@ EPOCHS, QUICK_EPOCHS = 60, 2  # an epoch of so few images is few updates
 MADE = {"n_categories": 6, "n_images": 30, "side": 16}
 
 
-def caltech_of(plan: Plan) -> Path | None:
-    """Find the folder of Caltech-256; a quick run does without."""
-    return plan.caltech if plan.full else None
-
-
 def make_categories(folder: Path, n_categories: int, n_images: int, side: int) -> None:
     """Make a folder laid out as Caltech-256: categories of pale stripes, and glaring clutter."""
     from PIL import Image
@@ -84,10 +79,8 @@ def load(
 
 def caltech_pieces(plan: Plan) -> list[dict]:
     """Ask for a run a seed."""
-    epochs = EPOCHS if plan.full and plan.caltech else QUICK_EPOCHS
-    return [
-        {"seed": seed, "epochs": epochs, "caltech": caltech_of(plan)} for seed in seeds_of(plan)
-    ]
+    epochs = EPOCHS if plan.caltech else QUICK_EPOCHS
+    return [{"seed": seed, "epochs": epochs, "caltech": plan.caltech} for seed in seeds_of(plan)]
 
 
 def run_caltech(seed: int, epochs: int, caltech: Path | None) -> dict:
@@ -197,7 +190,7 @@ def draw_caltech(plan: Plan, results: list[dict]) -> dict[str, Figure]:
 
 def describe_images(plan: Plan) -> list[dict[str, str]]:
     """Name the images; of Caltech-256 the hash is of the list of its files and their sizes."""
-    folder = caltech_of(plan)
+    folder = plan.caltech
     if folder is None:
         with tempfile.TemporaryDirectory() as made:
             make_categories(Path(made), **MADE)

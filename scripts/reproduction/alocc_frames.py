@@ -50,11 +50,6 @@ BLOBS = Layout(45, 25, 32, None, "reconstruction")  # patches as in the authors'
 UCSD = Layout(30, 15, 128, 50_000, "d_rx")  # patches as in the paper
 
 
-def ucsd_of(plan: Plan) -> Path | None:
-    """Find the folder of UCSD Ped2; a quick run does without."""
-    return plan.ucsd if plan.full else None
-
-
 def load(ucsd: Path | None) -> Bunch:
     """Load the video, grey, or make that of blobs: all that is anomalous in it is known."""
     from alocc import datasets
@@ -73,7 +68,7 @@ def load(ucsd: Path | None) -> Bunch:
 def frames_pieces(plan: Plan) -> list[dict]:
     """Ask for a run a seed."""
     epochs = AUTHORS_EPOCHS if plan.full else QUICK_EPOCHS
-    return [{"seed": seed, "epochs": epochs, "ucsd": ucsd_of(plan)} for seed in seeds_of(plan)]
+    return [{"seed": seed, "epochs": epochs, "ucsd": plan.ucsd} for seed in seeds_of(plan)]
 
 
 def run_frames(seed: int, epochs: int, ucsd: Path | None) -> dict:
@@ -190,7 +185,7 @@ def draw_frames(plan: Plan, results: list[dict]) -> dict[str, Figure | bytes]:
 
 def describe_video(plan: Plan) -> list[dict[str, str]]:
     """Say where the video comes from."""
-    ucsd = ucsd_of(plan)
+    ucsd = plan.ucsd
     video = load(ucsd)
     frames = np.concatenate([video.train_frames, video.test_frames])
     name, source = "UCSD Ped2", "UCSD_Anomaly_Dataset.v1p2, UCSDped2; SHA-256 of its frames"

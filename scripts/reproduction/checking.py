@@ -135,9 +135,7 @@ def draw(
     some, told = [], []
     for target in targets:
         result = stored.read(folder / target.name)
-        if result is None:
-            continue
-        if "runs" not in result:
+        if result is None or "runs" not in result:
             continue
         asked = result["plan"]
         plan = Plan(asked["full"], asked["seeds"], asked["first seed"], asked["threads"])
@@ -148,8 +146,14 @@ def draw(
             continue
         pieces = target.pieces(plan)
         of = [as_json(stored.portable(target.run, piece)) for piece in pieces]
-        if of != [run["of"] for run in stored.read_runs(folder / target.name)]:
-            told.append(f"{target.name}: made with published files, which are not at hand")
+        recorded = [run["of"] for run in stored.read_runs(folder / target.name)]
+        if of != recorded:
+            ours, theirs = (
+                [{k: v for k, v in one.items() if k not in stored.FILES} for one in some]
+                for some in (of, recorded)
+            )
+            files = "made with published files, which are not at hand"
+            told.append(f"{target.name}: {files if ours == theirs else 'its runs are others now'}")
             continue
         some += [Drawn(target, i, plan, piece) for i, piece in enumerate(pieces)]
     return random.Random(seed).sample(some, min(n, len(some))), told

@@ -131,7 +131,8 @@ def nearest(runs: list[dict], published: dict) -> int:
 
 def port(bias: float, number: int, settings: str) -> Target:
     """Make the target of figure 4 or 5, one run of the port."""
-    published = post_checkpoints.POST[f"generator_bias_{bias:g}".replace("e-05", "e-5")]
+    told = f"{bias:g}".replace("e-05", "e-5")
+    published = post_checkpoints.POST[f"generator_bias_{told}"]
     checkpoint = published["checkpoint"]
 
     def judge(runs: list[dict]) -> Outcome:
@@ -165,7 +166,7 @@ def port(bias: float, number: int, settings: str) -> Target:
     def draw(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
         like = nearest(runs, published)
         figure = wide()
-        draw_runs(runs, f"The port's settings, generator bias {bias:g}", figure.subplots(), like)
+        draw_runs(runs, f"The port's settings, generator bias {told}", figure.subplots(), like)
         figures = {f"Figure {number} of the post": figure}
         found = post_checkpoints.find(plan, number)
         if found is not None:
@@ -179,7 +180,7 @@ def port(bias: float, number: int, settings: str) -> Target:
 
     return Target(
         f"post-figure{number}",
-        f"The port with generator bias {bias:g}".replace("e-05", "e-5"),
+        f"The port with generator bias {told}",
         f"The post, figure {number}",
         settings,
         lambda plan: port_pieces(plan, bias),

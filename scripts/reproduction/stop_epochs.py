@@ -60,7 +60,7 @@ def numbers(run: dict) -> dict:
 
 
 def smoothed(loss: np.ndarray) -> pd.Series:
-    """Smooth a loss as the trend is read from it."""
+    """Smooth a loss to be shown; the trend is read from one that is smoothed less."""
     return pd.Series(loss).rolling(SMOOTHED, center=True, min_periods=1).mean()
 
 

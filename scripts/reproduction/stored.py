@@ -96,7 +96,7 @@ def command(target: Target, plan: Plan) -> str:
     if plan.threads != 1:
         words += ["--threads", str(plan.threads)]
     words += ["--force"]
-    if plan.full or plan.gaal_home is not None:
+    if plan.full or plan.gaal_home is not None or plan.mnist is not None:
         words += ["--data-home", "DATA"]
     return " ".join(words)
 

@@ -27,7 +27,8 @@ class Plan:
     training amplifies them.
     ``gaal_home`` is the folder of GAAL's published files, all twelve in a full plan and at least
     onecluster in a quick one, ``mnist`` the file of MNIST, ``ucsd`` and ``caltech`` the folders of
-    UCSD Ped2 and of Caltech-256; None where there are none, and something else stands in for them.
+    UCSD Ped2 and of Caltech-256, in a full plan alone; None where there are none, and something
+    else stands in for them.
     """
 
     full: bool

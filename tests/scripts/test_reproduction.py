@@ -382,6 +382,30 @@ def test_runs_made_again_are_what_is_recorded_or_said_not_to_be(made, monkeypatc
     status, told = check("one", "--again", "3", "--jobs", "1")
     assert status == 0
     assert "with other versions or another processor; the verdict stays differs" in told
+    # Runs of another name or other settings are no runs on other files.
+    path.write_text(path.read_text().replace('"run": "piece"', '"run": "another"'))
+    told = check("--again", "3", "--jobs", "1")[1]
+    assert "not drawn from one: its runs are others now" in told
+    assert "not drawn from two" not in told
+
+
+def test_a_quick_run_is_the_same_beside_a_folder_that_it_does_not_take(reproduce, tmp_path):
+    plain = reproduce.with_data(QUICK, [], tmp_path, True)[0]
+    for part in ("UCSDped2/Train", "UCSDped2/Test", "256_ObjectCategories/257.clutter"):
+        (tmp_path / part).mkdir(parents=True)
+    plan = reproduce.with_data(QUICK, [], tmp_path, True)[0]
+    assert stored.identity(plan) == stored.identity(plain)
+    for name in ("alocc-frames", "alocc-caltech"):
+        assert TARGETS[name].pieces(plan) == TARGETS[name].pieces(plain)
+    full = reproduce.with_data(dataclasses.replace(QUICK, full=True), [], tmp_path, True)[0]
+    assert (full.ucsd, full.caltech) == (tmp_path / "UCSDped2", tmp_path / "256_ObjectCategories")
+
+
+def test_the_command_of_a_target_names_a_folder_where_it_takes_one():
+    target = TARGETS["alocc-tutorial"]
+    assert "--data-home" not in stored.command(target, QUICK)
+    for files in ({"mnist": Path("mnist.npz")}, {"gaal_home": Path()}, {"full": True}):
+        assert "--data-home DATA" in stored.command(target, dataclasses.replace(QUICK, **files))
 
 
 def test_checking_needs_a_report_and_its_own_options(reproduce, tmp_path, capsys):
@@ -623,7 +647,8 @@ def test_a_run_that_learns_nothing_does_not_reproduce_a_curve(name):
     outcome = judged(name, runs)
     assert verdicts.overall(outcome.comparisons) == verdicts.DIFFERS
     assert sum(c.verdict == verdicts.DIFFERS for c in outcome.comparisons) > 1
-    assert len(TARGETS[name].draw(QUICK, runs)) == 1
+    (figure,) = TARGETS[name].draw(QUICK, runs).values()
+    assert not any("1e-05" in ax.get_title() for ax in figure.axes)
 
 
 PLANE = {

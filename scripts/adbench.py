@@ -7,8 +7,6 @@ need the extra "compare". --quick takes what scikit-learn ships, and the three s
 are at hand, for two minutes: one division, one seed, no detector that takes long.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -4,8 +4,6 @@ Every comparison alternates between its sides in one run and reports medians and
 PyOD is the extra "compare"; without it its rows are left out, and said to be.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import json

@@ -6,8 +6,6 @@ compares with the CPU; and measures updates a second. Prints Markdown to paste i
 The exit status is 1 where something differs by more than the tolerances.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools

@@ -6,8 +6,6 @@ as so-gaal+shuffle, or "departures" for all of them. Runs go one by one into run
 that are there already are not made again. PyOD's need the extra "compare".
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

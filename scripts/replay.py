@@ -1,7 +1,5 @@
 """Replay a recorded run of a published program and print the largest differences as JSON."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

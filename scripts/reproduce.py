@@ -8,8 +8,6 @@ how many. Finished targets are kept and skipped on the next run, and so are sing
 a quick run leaves those of a full one.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import functools

@@ -1,7 +1,5 @@
 """An update of ALOCC through the graph door, beside a hand-written graph and Keras's calls."""
 
-from __future__ import annotations
-
 import statistics
 
 import numpy as np

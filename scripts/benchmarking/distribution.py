@@ -5,8 +5,6 @@ seconds of an update and of the all-reduces in it, which are run once more on te
 sizes, with nothing computed between them.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

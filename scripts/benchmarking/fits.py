@@ -1,7 +1,5 @@
 """How long fits and their updates take, by the rows, the door and the quantiles."""
 
-from __future__ import annotations
-
 import functools
 import statistics
 

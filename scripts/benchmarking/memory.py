@@ -3,8 +3,6 @@
 Run as ``python -m benchmarking.memory rows N`` or ``parquet FILE``, which print a line of JSON.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 Run as ``python -m benchmarking.ports TURNS STOP_EPOCHS,...``, which prints a line of JSON a row.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """How long scores take, and GAALEnsemble's fit, beside PyOD's GAALs and IsolationForest."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

@@ -1,7 +1,5 @@
 """Times of calls, by turns."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io

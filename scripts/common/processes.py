@@ -1,7 +1,5 @@
 """Where the work of the programs here is done: processes of one's own, or a cluster's."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

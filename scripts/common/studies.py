@@ -1,7 +1,5 @@
 """What a study does whatever it studies: keep its runs in one table, end well, name its call."""
 
-from __future__ import annotations
-
 import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence

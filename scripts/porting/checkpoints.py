@@ -5,8 +5,6 @@ only looked at: of its instructions those that a state dict is made of are follo
 what they may call there is the ordered dict and the tensor. All else is refused.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickletools

@@ -4,8 +4,6 @@ A switch is a set of constructor parameters of SOGAAL and MOGAAL, or a mixin whe
 such parameter. Switches combine, so that a whole port can be put together from them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -87,30 +85,19 @@ class Standardised:
         return super().score_samples(self.standard_scaler_.transform(X))
 
 
-class _NeverActive(training.Algorithm):
-    def active_updates(self, stop_epochs, batches_per_epoch, n_epochs, whether_stop):
-        return 0
+def generator_for(epochs: int) -> type:
+    """Make a mixin by which the generator trains for the first epochs only."""
 
+    class Algorithm(training.Algorithm):
+        def active_updates(self, stop_epochs, batches_per_epoch, n_epochs, whether_stop):
+            return epochs * batches_per_epoch
 
-class _ActiveForAnEpoch(training.Algorithm):
-    def active_updates(self, stop_epochs, batches_per_epoch, n_epochs, whether_stop):
-        return batches_per_epoch
+    class GeneratorFor:
+        @property
+        def _algorithm(self):
+            return Algorithm(**vars(super()._algorithm))
 
-
-class FrozenGenerator:
-    """The generator never trains."""
-
-    @property
-    def _algorithm(self):
-        return _NeverActive(**vars(super()._algorithm))
-
-
-class GeneratorForAnEpoch:
-    """The generator trains for the first epoch only."""
-
-    @property
-    def _algorithm(self):
-        return _ActiveForAnEpoch(**vars(super()._algorithm))
+    return GeneratorFor
 
 
 @tf.autograph.experimental.do_not_convert
@@ -227,8 +214,8 @@ DEPARTURES = {
         mixin=OwnShareOfNoise,
         algorithms=(MO,),
     ),
-    "one_epoch": Departure("the generator stops after one epoch", mixin=GeneratorForAnEpoch),
-    "frozen": Departure("the generator never trains", mixin=FrozenGenerator),
+    "one_epoch": Departure("the generator stops after one epoch", mixin=generator_for(1)),
+    "frozen": Departure("the generator never trains", mixin=generator_for(0)),
     "standardised": Departure("data standardised, noise still in [0, 1)", mixin=Standardised),
     "glorot_uniform": Departure(
         "D's kernels Glorot-uniform", {"discriminator_init": "glorot_uniform"}

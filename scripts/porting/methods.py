@@ -1,7 +1,5 @@
 """The detectors that are compared, the problems they are given, and what counts as installed."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Tables and figure of the comparison, from the table of runs."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import platform
 

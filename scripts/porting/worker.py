@@ -1,7 +1,5 @@
 """One process that makes runs, ``python -m porting.worker``: see ``common.cells.serve``."""
 
-from __future__ import annotations
-
 import functools
 import importlib
 import math

@@ -1,7 +1,5 @@
 """The detectors of a benchmark, each by the class that it is and what that is given."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util

@@ -1,7 +1,5 @@
 """The data sets of a benchmark and how their rows are divided, as ADBench does it or otherwise."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The cells of a benchmark's table: laid out, run, kept."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

@@ -1,7 +1,5 @@
 """What a table of cells says: scores by set, ranks and which of them differ, times."""
 
-from __future__ import annotations
-
 import itertools
 import re
 

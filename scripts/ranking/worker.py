@@ -1,7 +1,5 @@
 """One process that fits and scores, ``python -m ranking.worker``: see ``common.cells.serve``."""
 
-from __future__ import annotations
-
 import functools
 import math
 import time

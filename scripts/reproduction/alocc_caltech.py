@@ -1,7 +1,5 @@
 """The paper's table on Caltech-256: one, three and five categories among as much clutter."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

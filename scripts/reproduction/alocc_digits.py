@@ -1,7 +1,5 @@
 """One digit as the target class: runs that the paper's figures 6, 7 and 8 share."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

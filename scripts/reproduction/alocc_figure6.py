@@ -1,7 +1,5 @@
 """The paper's figure 6: R reconstructs the digit it knows and distorts others."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The paper's figure 7: D(x) beside D(R(x))."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The paper's figure 8: F1 by share of outliers."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

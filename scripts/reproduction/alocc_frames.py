@@ -1,7 +1,5 @@
 """Frames of a video: UCSD Ped2 where it is at hand, or else blobs that drift about."""
 
-from __future__ import annotations
-
 import io
 from collections import defaultdict
 from dataclasses import dataclass, replace

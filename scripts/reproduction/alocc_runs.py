@@ -4,8 +4,6 @@ A quick run, and one without MNIST, has scikit-learn's digits in its place. What
 MNIST then stands beside our numbers without being held against them.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

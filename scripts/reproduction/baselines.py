@@ -1,7 +1,5 @@
 """The detectors that a user would reach for first: trained rows and new ones scored by each."""
 
-from __future__ import annotations
-
 import numpy as np
 
 Scores = tuple[np.ndarray, np.ndarray]

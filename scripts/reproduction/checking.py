@@ -1,7 +1,5 @@
 """Check a report: its verdicts from its raw numbers, and its raw numbers by runs made again."""
 
-from __future__ import annotations
-
 import io
 import math
 import random

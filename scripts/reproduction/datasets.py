@@ -1,7 +1,5 @@
 """The published parameters on all twelve data sets."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """Potential outliers and the division of the plane."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,7 +1,5 @@
 """The points that GAAL's targets train on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import numpy as np

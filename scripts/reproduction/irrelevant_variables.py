@@ -1,7 +1,5 @@
 """AUC by the share of irrelevant variables."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

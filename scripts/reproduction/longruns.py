@@ -1,7 +1,5 @@
 """Single runs of minutes, kept as JSON so that an interrupted report goes on where it was."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

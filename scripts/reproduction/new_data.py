@@ -4,8 +4,6 @@ Nothing of it was published; it is what a user asks first, as the published prot
 rows that a detector was trained on.
 """
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

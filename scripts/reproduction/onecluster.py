@@ -1,7 +1,5 @@
 """Trainings on onecluster: the repository's figures, and the post's of the same program."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

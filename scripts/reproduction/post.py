@@ -4,8 +4,6 @@
 qarchli/pytorch-gan-for-outlier-detection, whose generator bias tells figures 4 and 5 apart.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

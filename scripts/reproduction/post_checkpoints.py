@@ -4,8 +4,6 @@ They lie in the folder chkpt of qarchli/pytorch-gan-for-outlier-detection, as Py
 and are known by their SHA-256.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -5,8 +5,6 @@ the losses and the AUC. A detector that is given these, and else does as it alwa
 come to the same numbers.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cached_property
 from pathlib import Path

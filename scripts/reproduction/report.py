@@ -1,7 +1,5 @@
 """The report made of all finished targets, as Markdown and as a page."""
 
-from __future__ import annotations
-
 import html
 import json
 import math

@@ -3,8 +3,6 @@
 What a quick run cannot have, something that needs no file stands in for; a full run must have it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

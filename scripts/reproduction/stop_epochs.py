@@ -1,7 +1,5 @@
 """stop_epochs read from the generator loss."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

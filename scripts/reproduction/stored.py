@@ -5,8 +5,6 @@ numbers of its runs; ``environment.txt``, the packages that they were made with;
 its tables. The folder appears whole or not at all.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """AUC by the number of sub-generators."""
 
-from __future__ import annotations
-
 import pandas as pd
 from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """What a target is: a published figure or table, and how it is run, judged and drawn."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -6,8 +6,6 @@ trains a digit for a few epochs and writes a row an epoch; runs that are there a
 made again.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import os

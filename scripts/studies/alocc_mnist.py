@@ -8,8 +8,6 @@ written down before any digit was looked at by them; which is the best is chosen
 corrected port.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

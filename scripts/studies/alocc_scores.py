@@ -7,8 +7,6 @@ LOF on the same training images stand beside, and cannot be chosen. An AUC is of
 a class among as many of the others. What is tried on is a folder of IDX files, as Fashion-MNIST's.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import os

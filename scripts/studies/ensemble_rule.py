@@ -6,8 +6,6 @@ and those that are there are not made again. All candidates are then computed fr
 the rule that was chosen is compared with plain detectors and drawn by what it depends on.
 """
 
-from __future__ import annotations
-
 import argparse
 import functools
 import itertools

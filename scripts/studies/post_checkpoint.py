@@ -6,8 +6,6 @@ models. Printed are the AUC of 1 - D(x) on onecluster, and the means of D(x). Fi
 post are told by the SHA-256 of their runs.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

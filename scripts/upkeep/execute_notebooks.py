@@ -1,7 +1,5 @@
 """Execute notebooks and write them back with their outputs, without traces of the machine."""
 
-from __future__ import annotations
-
 import argparse
 import base64
 import io

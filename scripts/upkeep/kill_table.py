@@ -6,8 +6,6 @@ again until it comes to its end; history, weights and scores must equal, bit for
 run that was never killed and wrote no checkpoint. Prints the table of docs/checkpoints.md.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import multiprocessing

@@ -1,7 +1,5 @@
 """Print the lowest versions that setup.cfg allows, as constraints for pip."""
 
-from __future__ import annotations
-
 import configparser
 import re
 from pathlib import Path

@@ -7,8 +7,6 @@ as the target's are. Then again with the sign of every pair by chance, which is 
 any order: what is told of it is told in error.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

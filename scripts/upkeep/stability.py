@@ -9,8 +9,6 @@ Each set has a folder of its own under --work, in which finished targets are kep
 run goes on where it was.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from common import studies
 from common.processes import cluster
 from reproduction import checking, longruns, report, sources, stored
 from reproduction.target import Plan, Target
@@ -283,6 +284,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+@studies.ending("reproduce")
 def main(argv: list[str] | None = None) -> int:
     """Run the targets asked for, write the report, return the exit status."""
     args = parse(argv)
@@ -313,9 +315,6 @@ def main(argv: list[str] | None = None) -> int:
         with cluster(args.dask):
             wrong = run_targets(wanted, plan, args.jobs, args.output, args.force)
         results = report.write(TARGETS.values(), args.output)
-    except (OSError, ValueError) as error:
-        print(f"reproduce: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nreproduce: interrupted; what is finished is kept", file=sys.stderr)
         return 130

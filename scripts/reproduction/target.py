@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,15 +105,8 @@ class Target:
 
 def as_json(value):
     """Turn numbers of NumPy into those that JSON holds, NaN into None: as read from a file."""
-
-    def without_nan(value):
-        if isinstance(value, dict):
-            return {key: without_nan(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [without_nan(inner) for inner in value]
-        return None if isinstance(value, float) and math.isnan(value) else value
-
-    return without_nan(json.loads(json.dumps(value, default=lambda x: x.tolist())))
+    text = json.dumps(value, default=lambda x: x.tolist())
+    return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
 
 
 def only(*names: str) -> Callable[[dict], dict]:

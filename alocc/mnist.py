@@ -107,7 +107,7 @@ def _as_bunch(
 
 def _mnist_by_keras(download: bool) -> tuple[dict[str, np.ndarray], str]:
     if not download:
-        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+        home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
         cached = home / "datasets" / "mnist.npz"
         if cached.is_file():
             return _read_npz(cached), f"Keras's cache, {cached}"

@@ -112,7 +112,8 @@ class TestMNIST:
     def test_without_download_only_the_cache_is_looked_at(
         self, monkeypatch, tmp_path, mnist_arrays
     ):
-        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        monkeypatch.setenv("HOME", str(tmp_path.parent))
+        monkeypatch.setenv("KERAS_HOME", f"~/{tmp_path.name}")
         with pytest.raises(datasets.DatasetUnavailableError, match="download=False"):
             datasets.load_mnist(download=False)
         (tmp_path / "datasets").mkdir()

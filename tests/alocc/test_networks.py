@@ -67,13 +67,15 @@ def test_for_28_x_28_the_discriminator_is_the_published_one():
 @pytest.mark.parametrize(
     ("decoder", "sizes"),
     [
-        ("upsampling", range(16, 32)),
+        ("upsampling", range(16, 24)),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in [
+                ("upsampling", range(24, 32)),
                 ("transpose", range(16, 32)),
-                ("upsampling", range(32, 71)),
-                ("transpose", range(32, 71)),
+                # Maps are halved three times: by fives comes every remainder of 8.
+                ("upsampling", range(32, 71, 5)),
+                ("transpose", range(32, 71, 5)),
             ]
         ),
     ],
@@ -172,8 +174,15 @@ def test_same_seed_same_weights_and_every_layer_its_own():
     assert len({tuple(k / np.abs(k).max()) for k in kernels}) == len(kernels)
 
 
+def eagerly(models):
+    """Have steps run as they are: to trace one costs more than to take it."""
+    for model in (models.adversarial_model, models.discriminator):
+        model.run_eagerly = True
+    return models
+
+
 def test_only_r_learns_in_the_adversarial_model_and_d_keeps_learning_by_one_optimizer():
-    models = build()
+    models = eagerly(build())
     r, d = models.generator.trainable_weights, models.discriminator.trainable_weights
     assert {id(w) for w in models.adversarial_model.trainable_weights} == {id(w) for w in r}
     assert len(d) == 16
@@ -194,7 +203,7 @@ def test_learning_rate_decays_by_the_update():
     models = build()
     networks.compile_models(models, learning_rate=0.5, decay=0.25)
     x = np.zeros((2, 28, 28, 1), np.float32)
-    models.discriminator.train_on_batch(x, np.ones((2, 1), np.float32))
+    eagerly(models).discriminator.train_on_batch(x, np.ones((2, 1), np.float32))
     rate = models.discriminator.optimizer.learning_rate
     np.testing.assert_allclose(rate, 0.5 / 1.25)
 
@@ -203,7 +212,7 @@ def test_total_loss_weighs_the_reconstruction_by_r_alpha():
     models = build()
     networks.compile_models(models, r_alpha=0.3)
     x = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
-    logs = models.adversarial_model.train_on_batch(
+    logs = eagerly(models).adversarial_model.train_on_batch(
         x, [x, np.ones((4, 1), np.float32)], return_dict=True
     )
     total = 0.3 * logs["reconstruction_loss"] + logs["validity_loss"]
@@ -216,7 +225,7 @@ def moving_statistics(model):
 
 @pytest.mark.parametrize("fidelity", networks.FIDELITIES)
 def test_d_tracks_its_statistics_only_when_corrected(fidelity):
-    models = build(fidelity=fidelity)
+    models = eagerly(build(fidelity=fidelity))
     x = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
     before = moving_statistics(models.discriminator)
     models.discriminator.train_on_batch(x, np.ones((4, 1), np.float32))

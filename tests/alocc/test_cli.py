@@ -1,3 +1,4 @@
+import functools
 import inspect
 import json
 
@@ -502,7 +503,8 @@ class TestScore:
         assert out.count("\n") == 3
         assert "resized to the model's 28 x 28" in err
 
-    def test_bad_input_is_one_line_and_leaves_nothing(self, trained, tmp_path):
+    def test_bad_input_is_one_line_and_leaves_nothing(self, trained, tmp_path, monkeypatch):
+        monkeypatch.setattr(commands, "_load_model", functools.cache(commands._load_model))
         np.savez(tmp_path / "two.npz", a=np.zeros(1), b=np.zeros(1))
         np.save(tmp_path / "flat.npy", np.zeros(5))
         np.save(tmp_path / "range.npy", np.full((2, 28, 28), 7.0))

@@ -36,24 +36,3 @@ def test_grid_search_refits_the_best_by_auc(images):
     assert search.best_params_ == best
     assert {name: getattr(search.best_estimator_, name) for name in best} == best
     assert search.score(*images) == auc(search.best_estimator_, *images)
-
-
-@pytest.mark.slow
-def test_optuna_draws_and_tells_the_best(images):
-    optuna = pytest.importorskip("optuna")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    X, y = images
-    aucs = []
-
-    def objective(trial):
-        params = {
-            "fidelity": trial.suggest_categorical("fidelity", ["published", "corrected"]),
-            "noise_sigma": trial.suggest_float("noise_sigma", 0, 0.3),
-        }
-        aucs.append(auc(ALOCC(**TINY, **params).fit(X[y == 0]), X, y))
-        return aucs[-1]
-
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(0))
-    study.optimize(objective, n_trials=2)
-    assert len(aucs) == 2
-    assert study.best_value == max(aucs)

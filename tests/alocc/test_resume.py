@@ -151,9 +151,9 @@ def test_a_full_disk_ends_the_run_and_leaves_what_can_be_resumed(full, tmp_path,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [1, "auto"])
-def test_whatever_a_kill_leaves_the_run_ends_the_same(steps, left_by_kills):
-    detector = clone(DETECTOR).set_params(epochs=2, steps_per_execution=steps)
+def test_whatever_a_kill_leaves_the_run_ends_the_same(left_by_kills):
+    # By one door: both have the same files written, and read again.
+    detector = clone(DETECTOR).set_params(epochs=2)
     run, left = left_by_kills
     whole = clone(detector).fit(X, checkpoint_dir=run, checkpoint_every=1)
     assert len(left) == 2 * 3 * 2  # epochs, files of each, moments of each file
@@ -163,5 +163,5 @@ def test_whatever_a_kill_leaves_the_run_ends_the_same(steps, left_by_kills):
 
 @pytest.mark.slow
 def test_processes_that_are_killed_still_end_the_same(kill_runs):
-    # By the other door SO-GAAL's are killed; each of three kills finds its run at another moment.
-    assert kill_runs("ALOCC", "graph", 3)["resumed"] >= 2
+    # SO-GAAL's and MO-GAAL's are killed at other moments too, and by both doors.
+    assert kill_runs("ALOCC", "graph", 1)["resumed"] == 1

@@ -22,6 +22,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
+LONGEST = {"test_notebooks.py", "test_packaging.py", "test_site.py"}
+# Examples in docstrings, which cannot be marked there. What the slow one shows is tested beside.
+MARKED = {"alocc/ensemble.py": "slow", "gaal/pyod.py": "extras"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Put the longest tests first, with which a worker would be left alone at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+    for item in items:
+        place = f"{item.path.parent.name}/{item.path.name}"
+        if place in MARKED:
+            item.add_marker(MARKED[place])
+
+
 def pytest_collection_finish():
     """Leave what the imports have made, a million objects, out of every collection of garbage.
 

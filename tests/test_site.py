@@ -83,6 +83,7 @@ def test_the_site_has_every_name_with_its_source_and_no_warning_or_dead_link(tmp
     assert [link for link in notebook.links if "_images/" in link]
 
 
+@pytest.mark.extras
 def test_docstrings_name_parameters_that_are_there_and_all_of_them():
     validate = pytest.importorskip("numpydoc.validate").validate
     for name, thing in names().items():

@@ -18,6 +18,8 @@ from sklearn.preprocessing import MinMaxScaler
 from gaal import MOGAAL, SOGAAL
 from gaal.datasets import load_dataset, make_onecluster
 
+pytestmark = pytest.mark.extras
+
 
 @pytest.fixture(scope="module")
 def port():

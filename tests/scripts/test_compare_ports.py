@@ -64,6 +64,7 @@ def test_without_decay_the_learning_rate_stays(points):
     assert float(fit(points, SO).combine_model_.optimizer.learning_rate) < 1e-4 * (1 - 4e-6)
 
 
+@pytest.mark.slow
 def test_departures_go_together(points):
     both = fit(points, MO, "own_share", "short_batch")
     assert int(both.combine_model_.optimizer.iterations) == 2 * (2 + 1) + 1  # to the stop
@@ -130,7 +131,7 @@ def test_a_frozen_generator_stays_the_identity(points):
         np.testing.assert_array_equal(weight, expected)
 
 
-@pytest.mark.parametrize("steps", [1, 1000])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.slow), 1000])
 def test_the_short_batch_is_one_more_update_an_epoch(points, steps):
     detector = fit(points, SO, "short_batch", steps_per_execution=steps)
     assert len(detector.history_) == 6 * 2
@@ -250,6 +251,7 @@ def replay(record, X, algorithm, k, lr_d, stop_epochs):
     return D(X).numpy().ravel(), history
 
 
+@pytest.mark.extras
 def test_the_departures_of_pyods_so_gaal_are_all_there_are(recorded, points, capsys):
     """Summed loss, no decay, its initial weights: then our update is PyOD's, number by number."""
     X = points[0]
@@ -264,6 +266,7 @@ def test_the_departures_of_pyods_so_gaal_are_all_there_are(recorded, points, cap
     )
 
 
+@pytest.mark.extras
 def test_the_departures_of_pyods_mo_gaal_are_all_there_are(recorded, points, capsys):
     """Its D averages the loss, as published; its sub-generators see their own rows alone."""
     X = points[0]
@@ -275,6 +278,7 @@ def test_the_departures_of_pyods_mo_gaal_are_all_there_are(recorded, points, cap
         np.testing.assert_allclose(history[name], port.train_history[name], atol=2e-5)
 
 
+@pytest.mark.extras
 def test_pyods_ranking_is_upside_down_to_its_own_discriminator(recorded, points, capsys):
     """Its D gives more to data than to noise, and yet the higher the more an outlier."""
     torch = pytest.importorskip("torch")
@@ -286,6 +290,7 @@ def test_pyods_ranking_is_upside_down_to_its_own_discriminator(recorded, points,
     assert D(X[y == 0]).mean() > D(far).mean() + 0.05
 
 
+@pytest.mark.extras
 def test_turned_round_the_auc_is_one_minus_pyods():
     pytest.importorskip("pyod")
     run = {"method": "pyod-so-gaal", "set": "WDBC", "data_home": None, "digit": None}
@@ -297,6 +302,7 @@ def test_turned_round_the_auc_is_one_minus_pyods():
     assert again[0]["auc"] == as_it_is["auc"]  # same seed
 
 
+@pytest.mark.extras
 def test_the_generator_of_so_gaal_new_never_trains(points):
     """Its loss is D(noise), which G has no part in."""
     pytest.importorskip("pyod")
@@ -314,9 +320,14 @@ def test_the_generator_of_so_gaal_new_never_trains(points):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("pyod-anogan", {"epochs": 1, "epochs_query": 2}),
-        ("pyod-autoencoder", {"epoch_num": 1, "batch_size": 8}),
-        ("pyod-deepsvdd", {"epochs": 1}),
+        *(
+            pytest.param(*method, marks=pytest.mark.extras)
+            for method in [
+                ("pyod-anogan", {"epochs": 1, "epochs_query": 2}),
+                ("pyod-autoencoder", {"epoch_num": 1, "batch_size": 8}),
+                ("pyod-deepsvdd", {"epochs": 1}),
+            ]
+        ),
         pytest.param(
             *("alocc", {"epochs": 1, "batch_size": 8, "gf_dim": 2, "df_dim": 2}),
             marks=pytest.mark.slow,

@@ -61,13 +61,7 @@ def check_numerics():
         ("auto", 0, 1000),
         *(
             pytest.param(*run, marks=pytest.mark.slow)
-            for run in [
-                ("auto", 1, 1000),
-                ("auto", 0, 1),
-                ("auto", 1, 1),
-                (1, 0, 1000),
-                (1, 1, 1000),
-            ]
+            for run in [("auto", 1, 1000), ("auto", 0, 1), (1, 0, 1000), (1, 1, 1000)]
         ),
     ],
 )

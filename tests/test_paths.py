@@ -23,7 +23,7 @@ SCRIPTS = [
     "alocc_departures", "alocc_mnist", "benchmark", "compare_ports", "execute_notebooks", "replay",
     "post_checkpoint", "power", "reproduce", "stability",
 ]  # fmt: skip
-X = pd.DataFrame(np.random.default_rng(0).random((20, 2)), columns=["a", "b"])
+X = pd.DataFrame(np.random.default_rng(0).random((60, 2)), columns=["a", "b"])
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_detectors_are_saved_and_loaded_at_home(home, detector):
 
 def test_data_are_read_from_home(home, detector, monkeypatch):
     X.to_parquet(home / "rows.parquet")
-    np.testing.assert_array_equal(rows.open_rows("~/rows.parquet").blocks(50).__next__(), X)
+    np.testing.assert_array_equal(rows.open_rows("~/rows.parquet").blocks(60).__next__(), X)
     scores = detector.score_samples(["~/rows.parquet"])
     np.testing.assert_array_equal(scores, detector.score_samples(X))
     datasets.make_onecluster(60, 6).frame.to_csv(home / "points", header=False, index=False)

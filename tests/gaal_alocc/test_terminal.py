@@ -116,7 +116,7 @@ def test_no_error_of_a_bar_ends_what_it_accompanies(monkeypatch, stdout):
     tell("Epoch 1/1")
     progress()
     assert sys.stdout is stdout
-    X = np.random.default_rng(0).random((30, 2), np.float32)
+    X = np.random.default_rng(0).random((60, 2), np.float32)
     detector = SOGAAL(stop_epochs=1, random_state=0, verbose=1).fit(X)
     assert len(detector.history_) == 3
 

@@ -146,7 +146,7 @@ def test_cells_are_seeded_as_their_rows_or_by_seeds_of_their_own(plain):
 
 
 def test_a_cell_that_fails_costs_itself_alone_and_says_why(plain, tmp_path):
-    some = lay_out(plain, ["slow", "wrong", "dies", "plain"])
+    some = lay_out(plain, ["slow", "wrong", "dies", "plain", "port"])
     table = runs.collect(tmp_path / "cells.csv", some, 1, 0.5, retry=False)
     errors = dict(zip(table["detector"], table["error"]))
     assert errors["slow"] == "longer than 0.5 s"
@@ -159,13 +159,11 @@ def test_a_cell_that_fails_costs_itself_alone_and_says_why(plain, tmp_path):
     assert (good["auc"] > 0.85).all()
     assert good["auc"].nunique() == 2
     assert table.loc[table["error"] != "", "auc"].isna().all()
-
-
-def test_a_port_is_scored_both_ways(plain, tmp_path):
-    table = runs.collect(tmp_path / "cells.csv", lay_out(plain, ["port"]), 1, None, retry=False)
-    assert table["detector"].tolist() == ["port", "port, turned round"]
-    assert table["auc"].sum() == pytest.approx(1)
-    assert table["average_precision"].iloc[0] > table["average_precision"].iloc[1]
+    # A port is scored both ways.
+    ways = table[table["detector"].str.startswith("port")]
+    assert ways["detector"].tolist() == ["port", "port, turned round"]
+    assert ways["auc"].sum() == pytest.approx(1)
+    assert ways["average_precision"].iloc[0] > ways["average_precision"].iloc[1]
 
 
 @pytest.mark.slow

@@ -113,6 +113,10 @@ def reproduce(monkeypatch, tmp_path):
     # No file is at hand, and none is asked for.
     monkeypatch.delenv("GAAL_DATA_HOME", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return load_script()
+
+
+def load_script():
     spec = importlib.util.spec_from_file_location("reproduce", SCRIPTS / "reproduce.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -298,12 +302,21 @@ def test_what_a_long_run_returned_is_read_back_bit_for_bit(tmp_path):
     assert len(names) == 4
 
 
+@pytest.fixture(scope="module")
+def report_of_two(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "report"
+    with pytest.MonkeyPatch.context() as patch:
+        script = load_script()
+        with_targets(patch, script, small("one"), small("two"))
+        assert script.main(["--output", str(folder), "--jobs", "1", "--seeds", "2"]) == 0
+    return folder
+
+
 @pytest.fixture
-def made(reproduce, monkeypatch, tmp_path, capsys):
+def made(reproduce, report_of_two, monkeypatch, tmp_path, capsys):
     """A report of two targets, and what checks it: gives the exit status and what was said."""
     with_targets(monkeypatch, reproduce, small("one"), small("two"))
-    folder = tmp_path / "report"
-    assert reproduce.main(["--output", str(folder), "--jobs", "1", "--seeds", "2"]) == 0
+    folder = shutil.copytree(report_of_two, tmp_path / "report")
     capsys.readouterr()
 
     def check(*more):
@@ -885,7 +898,13 @@ def test_verdicts_over_other_seeds_and_threads_are_laid_out(tmp_path, monkeypatc
     assert report.STABLE in (output / "index.html").read_text()
 
 
-@pytest.mark.parametrize("name", recorded_runs.RECORDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name.startswith("mo") else ())
+        for name in recorded_runs.RECORDS
+    ],
+)
 def test_a_recorded_run_is_trained_again_by_the_detector(name):
     outcome = judged("recorded-runs", [recorded_runs.run_recorded(name)])
     assert {c.verdict for c in outcome.comparisons} == {verdicts.REPRODUCED}

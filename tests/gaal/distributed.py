@@ -48,7 +48,7 @@ def difference(one, other):
         (one.score_samples(X), other.score_samples(X)),
         *zip(*weights, strict=True),
     ]
-    return max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)))) for a, b in pairs)
+    return float(np.max([np.max(np.abs(np.asarray(a) - np.asarray(b))) for a, b in pairs]))
 
 
 @contextlib.contextmanager
@@ -135,9 +135,9 @@ def divided(names_and_doors, one):
 
 def mirrored(devices):
     distribution.use_devices(devices)
-    one = {name: fit(name, "auto") for name in ("GAALEnsemble", "SOGAAL", "MOGAAL")}
     if devices > 2:  # other shares, by the same steps
-        return divided([("SOGAAL", 1), ("MOGAAL", "auto"), ("GAALEnsemble", "auto")], one)
+        return divided([("MOGAAL", "auto")], {"MOGAAL": fit("MOGAAL", "auto")})
+    one = {name: fit(name, "auto") for name in ("GAALEnsemble", "SOGAAL", "MOGAAL")}
     result = divided(itertools.product(one, (1, "auto")), one)
     for wrong, mutation in mutations().items():
         with mutation:
@@ -174,10 +174,9 @@ def multiworker(index, *ports):
     )
     distribution.resolve("multiworker")
     result = {"chief": distribution.is_chief("multiworker")}
-    for name in ("SOGAAL", "MOGAAL"):
-        for door in (1, "auto"):
-            detector = fit(name, door, "multiworker")
-            result[f"{name} {door}"] = difference(fit(name, door), detector)
+    for name, door in (("SOGAAL", 1), ("MOGAAL", "auto")):
+        detector = fit(name, door, "multiworker")
+        result[f"{name} {door}"] = difference(fit(name, door), detector)
     # A seed of its own on each: the first one's counts.
     detector = fit("SOGAAL", "auto", "multiworker", random_state=None, verbose=1)
     result["scores"] = detector.score_samples(X).tolist()

@@ -16,7 +16,7 @@ TRACES = ROOT / "tests" / "traces"
 CPU = check_devices.Place("CPU:0", "/device:CPU:0")
 
 # By the graph: the other door's several devices are in the detectors' own tests. Of the speeds the
-# first one: the others train what the fits train too, in many fits more.
+# first one, by a single fit: how speed is measured is tested above, in no time.
 PROGRAM = """
 import sys
 import check_devices
@@ -24,6 +24,7 @@ import check_devices
 check_devices.DOORS = {"graph": "auto"}
 first = check_devices.settings(quick=True)[:1]
 check_devices.settings = lambda quick: first
+check_devices.Setting.updates_a_second = lambda self, place, _: (self.fit(1, place), 1.5)[1]
 sys.exit(check_devices.main(sys.argv[1:]))
 """
 
@@ -106,7 +107,7 @@ def test_speed_leaves_out_what_every_fit_costs(monkeypatch):
     assert setting.updates_a_second(CPU, 0.5) == pytest.approx(200)
 
 
-@pytest.mark.parametrize("i", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("i", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2))])
 def test_every_setting_trains(i):
     check_devices.settings(quick=True)[i].fit(1, CPU)
 
@@ -155,4 +156,4 @@ def test_two_logical_devices_alone_and_together_compute_what_was_recorded(tmp_pa
     assert together == ""  # XLA is not for several
     speeds = [line for line in done.stdout.splitlines() if line.startswith("| SO-GAAL | 1,000")]
     assert len(speeds) == 2
-    assert float(speeds[0][2:-2].split(" | ")[-1].replace(",", "")) > 0
+    assert speeds[0].endswith("| 1.5 | 1.5 | 1.5 |")

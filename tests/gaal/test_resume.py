@@ -269,8 +269,9 @@ def test_the_command_resumes_and_tells_what_it_refuses(tmp_path, capsys):
 
 
 @pytest.mark.slow
-@both
-@pytest.mark.parametrize("steps", [1, "auto"])
+@pytest.mark.parametrize(
+    ("detector", "steps"), [(DETECTORS[0], 1), (DETECTORS[1], "auto")], ids=["SO", "MO"]
+)
 def test_whatever_a_kill_leaves_the_run_ends_the_same(detector, steps, left_by_kills):
     detector = clone(detector).set_params(steps_per_execution=steps)
     run, left = left_by_kills
@@ -285,4 +286,4 @@ def test_whatever_a_kill_leaves_the_run_ends_the_same(detector, steps, left_by_k
     ("algorithm", "door"), [("SO-GAAL", "train_on_batch"), ("MO-GAAL", "graph")]
 )
 def test_processes_that_are_killed_still_end_the_same(algorithm, door, kill_runs):
-    assert kill_runs(algorithm, door, 5)["resumed"] >= 2
+    assert kill_runs(algorithm, door, 3)["resumed"] >= 2  # at a moment of each kind

@@ -122,19 +122,50 @@ def test_the_script_leaves_a_failing_notebook_as_it_was(tmp_path, capsys):
 SHORTER = {
     "01_so_gaal": {
         "UNIFORM_EPOCHS = 1000": "UNIFORM_EPOCHS = 20",
-        "MORE_SEEDS = [1, 2, 3, 4]": "MORE_SEEDS = [1]",
+        "MOMENTS = [1, 60, 500, 850, 1000, 3000]  # epochs to look at, at most 3 * STOP_EPOCHS": (
+            "MOMENTS = [1, 20, 60]"
+        ),
+        "detector = SOGAAL(stop_epochs=STOP_EPOCHS, random_state=SEED)": (
+            "detector = SOGAAL(stop_epochs=STOP_EPOCHS, epochs=60, random_state=SEED)"
+        ),
+        "detector.history_.iloc[[0, 100, 500, 1000, 1500, 2001, 3000, 5999]].round(3)": (
+            "detector.history_.iloc[[0, 100]].round(3)"
+        ),
+        # Whole trainings, from which the rule finds the stop, are those of the next section.
+        '    "never learns": {"lr_g": 1e-12},': (
+            '    "never learns": {"lr_g": 1e-12, "epochs": 20},'
+        ),
+        "MORE_SEEDS = [1, 2, 3, 4]": "MORE_SEEDS = []",
+        "histories = {SEED: detector.history_}": (
+            'histories = {SEED: runs["frozen at the stop node"].history_}'
+        ),
+        "EPOCHS = 600  # in all; at this moment the potential outliers surround the cluster": (
+            "EPOCHS = 20"
+        ),
+        'stop_epochs = PUBLISHED["WDBC"].so_stop_epochs': "stop_epochs = 20",
         "WDBC_SEEDS = [0, 1, 2]": "WDBC_SEEDS = [0, 1]",
+        "OWN_STOP_EPOCHS = 200": "OWN_STOP_EPOCHS = 20",
     },
     "02_mo_gaal": {
+        "STOP_EPOCHS = 400": "STOP_EPOCHS = 40",
+        "MOMENTS = [60, 200, 400, 1200]  # epochs to look at, at most 3 * STOP_EPOCHS": (
+            "MOMENTS = [6, 20, 40, 120]"
+        ),
+        "KS = [1, 3, 10, 20]": "KS = [1, 3]",
         "K_SEEDS = [0, 1]": "K_SEEDS = [0]",
         "SIZES = [1000, 4000, 16000]": "SIZES = [1000, 4000]",
         "WDBC_SEEDS = [0, 1, 2]": "WDBC_SEEDS = [0]",
     },
     "03_alocc": {
+        "from alocc import ALOCC, networks, plots, protocols, training": (
+            "from alocc import ALOCC, networks, plots, protocols, training\n"
+            "import functools; ALOCC = functools.partial(ALOCC, gf_dim=2, df_dim=2)"
+        ),
         "EPOCHS = 40": "EPOCHS = 13",  # a table shows update 50
         "FEW_EPOCHS = 8": "FEW_EPOCHS = 1",
         "AUTHORS_EPOCHS = 30": "AUTHORS_EPOCHS = 2",
         "FIGURE8_EPOCHS = 8": "FIGURE8_EPOCHS = 1",
+        "SHARES = [0.1, 0.3, 0.5]": "SHARES = [0.5]",
         "VIDEO_EPOCHS = 4": "VIDEO_EPOCHS = 1",
     },
     "04_ports": {
@@ -142,7 +173,19 @@ SHORTER = {
         "SHORT = 400  # stop_epochs; the published 1000 takes longer": "SHORT = 20",
         "WDBC_SEEDS = [0, 1, 2]": "WDBC_SEEDS = [0]",
     },
-    "05_ensemble": {"MEMBERS = 5": "MEMBERS = 2"},
+    "05_ensemble": {
+        "N_UPDATES = 2000": "N_UPDATES = 200",
+        "MEMBERS = 5": "MEMBERS = 2",
+        "five = GAALEnsemble(MEMBERS, n_updates=4000, scale=None, random_state=0).fit(X1)": (
+            "five = GAALEnsemble(MEMBERS, n_updates=400, scale=None, random_state=0).fit(X1)"
+        ),
+        "    detector = GAALEnsemble(random_state=seed).fit(benign[:250])": (
+            "    detector = GAALEnsemble(n_updates=200, random_state=seed).fit(benign[:250])"
+        ),
+        "detector = GAALEnsemble(random_state=0).fit(wdbc, labels)": (
+            "detector = GAALEnsemble(n_updates=200, random_state=0).fit(wdbc, labels)"
+        ),
+    },
 }
 
 

@@ -74,23 +74,15 @@ def rows_seen():
         yield seen
 
 
-def whole(x, axis=0):
-    """What Keras does with a batch: all of it for every replica."""
-    return distribution.per_replica([x] * tf.distribute.get_strategy().num_replicas_in_sync)
-
-
 def of_its_share(x, axes):
     count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
     return *keras.ops.moments(x, axes), count
 
 
 def mutations():
-    """Wrong ways to distribute, each of which must show in the numbers, or in the rows seen."""
-    patch = mock.patch.object
+    """Wrong ways to distribute, each of which must show in the numbers."""
     return {
-        "batch not divided": patch(distribution, "divide", whole),
-        "shares not weighted": patch(distribution, "weights", return_value=None),
-        "statistics of a share": patch(distribution, "moments", of_its_share),
+        "statistics of a share": mock.patch.object(distribution, "moments", of_its_share),
         "shares of a gradient clipped": mock.patch.multiple(
             optimizers.Reusable,
             _clip_gradients=keras.optimizers.Optimizer._clip_gradients,

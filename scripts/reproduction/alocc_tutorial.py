@@ -51,7 +51,7 @@ ONE_RUN = (
 
 
 def tutorial_pieces(plan: Plan) -> list[dict]:
-    """Give a run a seed, and fresh ones of which the order of the samples is judged.
+    """Give a run a seed, and fresh ones, by which alone the order of the samples is judged.
 
     A quick plan has one, which takes MNIST too where it is at hand.
     """
@@ -74,19 +74,26 @@ def train(seed: int, mnist: Path | None) -> tuple[ALOCC, Bunch, pd.DataFrame]:
     return detector, images, samples
 
 
+def measure_auc(detector: ALOCC, images: Bunch) -> pd.DataFrame:
+    """Measure the AUC of the test images after some epochs."""
+    from alocc import protocols
+
+    epochs = np.linspace(0, detector.epochs - 1, N_SNAPSHOTS).round().astype(int)
+    return protocols.auc_by_epoch(detector, images.test_data, images.test_target == DIGIT, epochs)
+
+
 def run_samples(seed: int, mnist: Path | None) -> dict:
-    """Train, and measure the four samples alone."""
-    return {"seed": seed, "images": images_of(mnist), "samples": train(seed, mnist)[-1]}
+    """Train, and measure the four samples and the AUC alone."""
+    detector, images, samples = train(seed, mnist)
+    auc = measure_auc(detector, images)
+    return {"seed": seed, "images": images_of(mnist), "auc": auc, "samples": samples}
 
 
 def run_tutorial(seed: int, mnist: Path | None) -> dict:
     """Train as in the tutorial; keep the losses, AUC by epoch, four samples and a montage."""
-    from alocc import protocols
     from alocc.datasets import add_noise, to_unit
 
     detector, images, samples = train(seed, mnist)
-    epochs = np.linspace(0, detector.epochs - 1, N_SNAPSHOTS).round().astype(int)
-    is_one = images.test_target == DIGIT
     shown = images.data[samples["row"]]
     clean = to_unit(images.data[images.target == DIGIT][:N_MONTAGE])
     noisy = add_noise(clean, detector.noise_sigma, seed)
@@ -95,7 +102,7 @@ def run_tutorial(seed: int, mnist: Path | None) -> dict:
         "images": images_of(mnist),
         "history": detector.history_[["epoch", "g_loss_reconstruction"]],
         "epoch": detector.epoch_,
-        "auc": protocols.auc_by_epoch(detector, images.test_data, is_one, epochs),
+        "auc": measure_auc(detector, images),
         "samples": samples,
         "shown": [shown, as_bytes(detector.reconstruct(shown))],
         "montage": [as_bytes(part) for part in (clean, noisy, detector.reconstruct(noisy))],
@@ -104,9 +111,9 @@ def run_tutorial(seed: int, mnist: Path | None) -> dict:
 
 def numbers(result: dict) -> dict:
     """Take the raw numbers of a run: losses, the epoch chosen, AUC by epoch, the four samples."""
-    samples = result["samples"].to_dict("list")
+    tables = {name: result[name].to_dict("list") for name in ("auc", "samples")}
     if "history" not in result:
-        return {**result, "samples": samples}
+        return {**result, **tables}
     losses = result["history"].groupby("epoch")["g_loss_reconstruction"]
     ends = losses.apply(lambda part: part.tail(LAST_UPDATES).mean())
     return {
@@ -115,20 +122,20 @@ def numbers(result: dict) -> dict:
         "first_loss": result["history"]["g_loss_reconstruction"].iloc[0],
         "losses": ends[result["auc"]["epoch"]].tolist(),
         "epoch": result["epoch"],
-        "auc": result["auc"].to_dict("list"),
-        "samples": samples,
+        **tables,
     }
 
 
 def judge_tutorial(runs: list[dict]) -> Outcome:
     """Judge the tutorial's curve and samples, and the AUC after each epoch."""
-    fresh = [run for run in runs if "auc" not in run]
-    runs = [run for run in runs if "auc" in run]
+    every = runs
+    fresh = [run for run in runs if "losses" not in run]
+    runs = [run for run in runs if "losses" in run]
     auc = columns({**run["auc"], "seed": run["seed"]} for run in runs)
     samples = columns(run["samples"] for run in runs)
     compared = [
         *_compare_losses(runs),
-        *_compare_auc(auc),
+        *_compare_auc(every),
         *_compare_samples(samples.groupby("label"), len(runs)),
         _compare_order([pd.DataFrame(run["samples"]) for run in fresh or runs]),
     ]
@@ -170,10 +177,12 @@ def _compare_losses(runs: list[dict]) -> list[Comparison]:
     return [verdicts.one_run(what, *values, len(runs)) for what, values in compared.items()]
 
 
-def _compare_auc(auc: pd.DataFrame) -> list[Comparison]:
+def _compare_auc(runs: list[dict]) -> list[Comparison]:
     return [
         verdicts.same_distribution(
-            f"AUC of {label} after each epoch", auc[score], np.ravel(RERUNS[RERUN_NAMES[score]])
+            f"AUC of {label} after each epoch",
+            [run["auc"][score] for run in runs],
+            RERUNS[RERUN_NAMES[score]],
         )
         for score, label in SCORES.items()
     ]
@@ -232,7 +241,7 @@ def _auc_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw_tutorial(plan: Plan, results: list[dict]) -> dict[str, Figure]:
     """Draw the tutorial's curve, its samples and montage, and the AUC after each epoch."""
-    results = [result for result in results if "auc" in result]
+    results = [result for result in results if "history" in result]
     return {
         "Reconstruction loss": _draw_losses(results[0]),
         "AUC after each epoch": _draw_auc(results, beside_reruns=on_mnist(results)),

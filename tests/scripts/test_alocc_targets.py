@@ -297,8 +297,19 @@ def sure_of_it(run):
     run["samples"]["discriminator"] = 0.99
 
 
+def tutorial_runs(spoil=lambda run: None):
+    runs = [tutorial_run(seed) for seed in range(40)]
+    for run in runs:
+        spoil(run)
+    return [*runs[:10], *map(fresh, runs[10:])]
+
+
+def fresh(run):
+    return {"images": "MNIST", **{name: run[name] for name in ("seed", "auc", "samples")}}
+
+
 def test_a_tutorial_as_published_is_reproduced():
-    outcome = judged("alocc-tutorial", [tutorial_run(seed) for seed in range(10)])
+    outcome = judged("alocc-tutorial", tutorial_runs())
     check_judged(outcome)
     assert {c.verdict for c in outcome.comparisons} == {REPRODUCED, HOLDS}
     assert {c.of for c in outcome.comparisons} == {"MNIST"}
@@ -321,10 +332,7 @@ def test_a_tutorial_as_published_is_reproduced():
     ],
 )
 def test_a_bad_tutorial_differs(spoil, start):
-    runs = [tutorial_run(seed) for seed in range(10)]
-    for run in runs:
-        spoil(run)
-    outcome = judged("alocc-tutorial", runs)
+    outcome = judged("alocc-tutorial", tutorial_runs(spoil))
     assert verdict_on(outcome, start) <= {DIFFERS, FAILS}
     assert all(c.reason for c in outcome.comparisons if c.verdict == DIFFERS)
     assert verdicts.overall(outcome.comparisons) == DIFFERS
@@ -336,25 +344,21 @@ def test_the_runs_on_digits_are_long_enough_for_a_mean_of_epochs():
 
 
 def test_the_order_of_the_tutorial_s_samples_is_judged_by_fresh_runs():
-    runs = [tutorial_run(seed) for seed in range(10)]
-    fresh = [
-        {"seed": 1000 + seed, "images": "MNIST", "samples": tutorial_run(seed)["samples"].copy()}
-        for seed in range(30)
-    ]
+    runs = tutorial_runs()
     for others, expected in ((0.0, HOLDS), (-1.0, FAILS)):
-        for run in fresh:
+        for run in runs[10:]:
             run["samples"].loc[run["samples"]["label"] != 1, "reconstruction_loss"] += others
-        *rest, order = judged("alocc-tutorial", [*runs, *fresh]).comparisons
+        *rest, order = judged("alocc-tutorial", runs).comparisons
         assert {c.verdict for c in rest} == {REPRODUCED}
         assert order.verdict == expected
         assert "of 30 pairs" in order.ours
-    check_drawn("alocc-tutorial", [runs[0], fresh[0]])
+    check_drawn("alocc-tutorial", [runs[0], runs[10]])
 
 
 def test_three_runs_are_not_held_against_the_tutorials_single_one():
     outcome = judged("alocc-tutorial", [tutorial_run(seed) for seed in range(3)])
     assert verdict_on(outcome, "reconstruction loss") == {CANNOT}
-    assert verdict_on(outcome, "AUC of reconstruction") == {REPRODUCED}
+    assert verdict_on(outcome, "AUC of reconstruction") == {CANNOT}
 
 
 def test_a_quick_tutorial_takes_mnist_where_it_is_at_hand(tmp_path):

@@ -73,6 +73,20 @@ def test_a_single_run_needs_the_range_of_ten():
     assert verdicts.one_run("", TEN, 0.5, 0.02, 10).verdict == verdicts.REPRODUCED
 
 
+def test_values_of_one_run_are_no_runs_of_their_own():
+    rng = np.random.default_rng(0)
+    p, p_of_values = [], []
+    for _ in range(100):
+        ours, published = np.split(np.repeat(rng.normal(size=(13, 1)), 5, axis=1), [10])
+        p.append(verdicts.same_distribution("", ours, published).p)
+        p_of_values.append(verdicts.same_distribution("", ours.ravel(), published.ravel()).p)
+    assert np.mean(np.array(p) < 0.05) <= 0.1  # 0.05, and twice its deviation of 0.022
+    assert np.mean(np.array(p_of_values) < 0.05) > 0.3
+    apart = verdicts.same_distribution("", rng.random((20, 5)), 1 + rng.random((3, 5)))
+    assert apart.verdict == verdicts.DIFFERS
+    assert apart.p == apart.least == pytest.approx(1 / 1771)
+
+
 def test_runs_too_few_for_a_test_to_tell_apart_are_not_said_to_be_alike():
     published = np.linspace(0, 1, 10)
     assert verdicts.same_distribution("", [-5, -5], published).verdict == verdicts.CANNOT

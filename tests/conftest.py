@@ -23,8 +23,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores
 
 
 LONGEST = {"test_notebooks.py", "test_packaging.py", "test_site.py"}
-# Examples in docstrings, which cannot be marked there. What the slow one shows is tested beside.
-MARKED = {"alocc/ensemble.py": "slow", "gaal/pyod.py": "extras"}
+# Examples in docstrings, which cannot be marked there. What the slow ones show is tested beside.
+MARKED = {"alocc/detector.py": "slow", "alocc/ensemble.py": "slow", "gaal/pyod.py": "extras"}
 
 
 @pytest.hookimpl(tryfirst=True)

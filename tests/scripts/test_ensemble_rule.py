@@ -29,6 +29,7 @@ def study(monkeypatch):
     return trained
 
 
+@pytest.mark.slow
 def test_trainings_are_made_once_and_compared(study, tmp_path, capsys):
     options = ["a", "b", "c", "--seeds", "1", "2", "--kinds", "SO", "--longest", "2048"]
     options += ["--output", str(tmp_path)]

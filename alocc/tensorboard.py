@@ -35,8 +35,8 @@ class TensorBoard(gaal_alocc.tensorboard.TensorBoard):
 
     def set_estimator(self, estimator, X: np.ndarray) -> None:
         """Serve an ALOCC that is about to be trained on X, images in [0, 1]."""
-        n, least = len(X if self.X is None else self.as_seen(self.X)), estimator.least_together or 0
-        if n < least:
+        least = estimator.least_together
+        if least and (n := len(X if self.X is None else self.as_seen(self.X))) < least:
             raise ValueError(
                 f"TensorBoard has {n} images to score; expected batch_size={least} at least, by"
                 " whose statistics each is normalised with statistics='batch'."

@@ -1,7 +1,7 @@
 """Fits of ALOCC on several devices beside fits on one: a process of its own.
 
 python distributed.py mirrored DEVICES RUN..., or multiworker INDEX PORT PORT RUN... A run is named
-by its fidelity, by what is wrong with it, or "resumed", and by its door; behind that may stand
+by its fidelity, by what is wrong with it, or "resumed" (the authors'), and by its door; behind that may stand
 ", batches of N". The last line printed is the result, in JSON. In float64, so that what differs
 does so for a reason.
 """
@@ -24,6 +24,7 @@ from gaal_alocc import distribution, optimizers
 X = np.random.default_rng(0).random((14, 16, 16))
 # 7 images are not to be divided evenly by 2. Clipped hard, for it matters when it is done.
 SETTINGS = {"epochs": 1, "batch_size": 7, "gf_dim": 2, "df_dim": 2, "clipvalue": 0.01}
+AUTHORS = {"fidelity": "authors", "clipvalue": None}  # they clip nothing
 
 
 def detector(door, strategy=None, **settings):
@@ -39,13 +40,13 @@ class Interruption(keras.callbacks.Callback):
 
 def resumed(door, strategy):
     """How a run broken off under a strategy and ended on one device differs from another."""
-    broken = detector(door, strategy, epochs=2)
+    broken = detector(door, strategy, **AUTHORS, epochs=2)
     with tempfile.TemporaryDirectory() as folder:
-        with contextlib.suppress(InterruptedError):
+        with contextlib.suppress(InterruptedError), rows_seen() as seen:
             broken.fit(X, None, Interruption(), checkpoint_dir=folder, checkpoint_every=1)
         assert not hasattr(broken, "history_")
         broken.set_params(strategy=None).fit(X, checkpoint_dir=folder, resume=True)
-    return difference(detector(door, epochs=2).fit(X), broken)
+    return difference(detector(door, **AUTHORS, epochs=2).fit(X), broken), seen
 
 
 def difference(one, other):
@@ -104,12 +105,10 @@ def differences(strategy, runs):
         way, door = named.rsplit(" ", 1)
         door = door if door == "auto" else int(door)
         if way == "resumed":
-            result["differences"][run] = resumed(door, strategy)
+            result["differences"][run], result["rows"][run] = resumed(door, strategy)
             continue
         wrong = mutations().get(way)
         settings = {"fidelity": way if wrong is None else "published"}
-        if way == "authors":  # they clip nothing, and neither does their program here
-            settings["clipvalue"] = None
         if batch_size:
             settings["batch_size"] = int(batch_size)
         with wrong or contextlib.nullcontext(), rows_seen() as seen:

@@ -75,13 +75,13 @@ def test_the_authors_program_is_trained_once_and_measured_by_every_rule(
     assert {len(found[rule, "D(x)"]) for rule in ("raw", "oriented")} == {2}  # from epoch 5 on
     assert call(tmp_path, "authors", "--seeds", "2", "--epochs", "7", "--tables_only") == 0
     assert "seed 2: missing" in capsys.readouterr().out
-    monkeypatch.setattr(authors, "VARIANTS", {"wide": {"gf_dim": 3}, "lambda": {}})
-    assert call(tmp_path, *arguments, "--variant", "wide") == 0
+    monkeypatch.setattr(authors, "VARIANTS", {"noisy": {"noise_sigma": 0.9}, "lambda": {}})
+    assert call(tmp_path, *arguments, "--variant", "noisy") == 0
     assert "![D by epoch](authors_flips.png)" in summary
-    assert (tmp_path / "authors-wide_flips.png").exists()
-    assert "epochs=7, gf_dim=3), all training" in (tmp_path / "summary-wide.md").read_text()
-    wide = pd.read_csv(tmp_path / "authors-wide.csv")
-    assert not np.allclose(wide["auc"], table["auc"])
+    assert (tmp_path / "authors-noisy_flips.png").exists()
+    assert "epochs=7, noise_sigma=0.9), all training" in (tmp_path / "summary-noisy.md").read_text()
+    noisy = pd.read_csv(tmp_path / "authors-noisy.csv")
+    assert not np.allclose(noisy["auc"], table["auc"])
 
 
 def test_runs_on_other_images_are_kept_apart(tmp_path, monkeypatch):

@@ -347,6 +347,7 @@ class TestTrain:
         assert_fails([*command, "--outlier_share", "0.5"], "--outlier_share 0.5", "no labels")
 
     @pytest.mark.slow
+    @pytest.mark.slow
     def test_images_that_are_normalised_by_their_own_batch_are_shown_among_as_many(self, tmp_path):
         command = ["--dataset", "digits", *TINY, "--statistics", "batch", "--quiet"]
         status, _, err = run("train", *command, "--output", tmp_path / "run")

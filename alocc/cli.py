@@ -1,4 +1,4 @@
-"""The console script alocc: train, sweep, test, score.
+"""The console scripts alocc and alocc-ensemble: train, sweep, test, score.
 
 Nothing heavy is imported until a command runs, so that ``alocc --help`` answers at once.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import gaal_alocc.cli
 from alocc.options import UserError, build_parser
 
-__all__ = ["UserError", "build_parser", "main"]
+__all__ = ["UserError", "build_parser", "ensemble", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,7 +18,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     0, 2 for what the user can mend (told in one line on stderr), 130 when interrupted. In the
     latter two cases no output is left, but for the runs that a sweep has finished.
     """
-    args = build_parser().parse_args(argv)
+    return _run("alocc", argv)
+
+
+def ensemble(argv: Sequence[str] | None = None) -> int:
+    """Run the console script alocc-ensemble, which trains ALOCCEnsemble, see :func:`main`."""
+    return _run("alocc-ensemble", argv)
+
+
+def _run(program: str, argv: Sequence[str] | None) -> int:
+    args = build_parser(program).parse_args(argv)
 
     def command() -> None:
         from alocc import commands
@@ -26,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(commands, args.command)(args)
 
     return gaal_alocc.cli.run(
-        "alocc", command, error="alocc: error", interrupted="alocc: interrupted"
+        program, command, error=f"{program}: error", interrupted=f"{program}: interrupted"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the command alocc does: train, sweep, test, score."""
+"""What the commands alocc and alocc-ensemble do: train, sweep, test, score."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import Bunch
 
+import alocc
 from alocc import datasets, plots
 from alocc.datasets import to_unit
 from alocc.options import (
@@ -29,7 +30,7 @@ from alocc.options import (
 )
 from alocc.protocols import all_scores, filled_up, tutorial_test
 from gaal_alocc.cli import distribute, fit, params, run_sweep
-from gaal_alocc.file_kinds import instead
+from gaal_alocc.file_kinds import instead, saved_settings
 from gaal_alocc.files import staged_folder, write_aside
 from gaal_alocc.startup import starting_tensorflow
 
@@ -49,14 +50,8 @@ def train(args: argparse.Namespace) -> None:
         import keras
         import tensorflow as tf
 
-        from alocc.detector import ALOCC
-
-        detector = ALOCC(
-            **params(args, ALOCC),
-            epochs=args.epoch,
-            random_state=args.seed,
-            verbose=0 if args.quiet else 1,
-        )
+        detector = _detector(args)
+        detector.set_params(random_state=args.seed, verbose=0 if args.quiet else 1)
         fit(args, detector, "alocc.tensorboard", split.X_train)
         if not chief:
             return
@@ -95,7 +90,7 @@ def _begin_training(args: argparse.Namespace) -> tuple[Bunch, Bunch]:
     if args.batch_size == "auto":
         args.batch_size = ON_DIGITS["batch_size"] if images.name == "digits" else BATCH_SIZE
     split = choose(images, args)
-    if args.statistics == "batch" and len(split.X_test) < args.batch_size:
+    if vars(args).get("statistics") == "batch" and len(split.X_test) < args.batch_size:
         raise UserError(
             f"--statistics batch: there are {len(split.X_test)} images to score, expected"
             f" --batch_size {args.batch_size} at least, by whose statistics each is normalised."
@@ -105,19 +100,21 @@ def _begin_training(args: argparse.Namespace) -> tuple[Bunch, Bunch]:
     return images, split
 
 
+def _detector(args: argparse.Namespace) -> ALOCC:
+    kind = getattr(alocc, args.detector)
+    return kind(**params(args, kind), epochs=args.epoch)
+
+
 def sweep(args: argparse.Namespace) -> None:
     """Train with many settings and seeds."""
     check_training(args)
     _, split = _begin_training(args)
 
-    from alocc.detector import ALOCC
-
     data = (split.X_train, split.X_test, split.is_outlier)
     measures = ["reconstruction_loss", "epoch_used"]
     if _two_kinds(split.is_outlier):
         measures = [f"auc_{name}" for name in SCORE_LABELS] + measures
-    detector = ALOCC(**params(args, ALOCC), epochs=args.epoch)
-    run_sweep(args, detector, _fit_and_measure, data, measures)
+    run_sweep(args, _detector(args), _fit_and_measure, data, measures)
 
 
 def _fit_and_measure(detector: ALOCC, data: tuple) -> dict[str, float]:
@@ -343,9 +340,11 @@ def _load_model(path: str) -> ALOCC:
 
     with starting_tensorflow():
         from alocc.detector import ALOCC
+        from alocc.ensemble import ALOCCEnsemble
 
     try:
-        return ALOCC.load(file)
+        written = (saved_settings(file) or {}).get("class")
+        return (ALOCCEnsemble if written == "ALOCCEnsemble" else ALOCC).load(file)
     except Exception as error:  # whatever a broken archive leads to
         raise UserError(f"--model {path} is not a saved ALOCC model: {error}") from error
 

@@ -1,10 +1,11 @@
-"""What the command alocc takes: the options of train, sweep, test and score.
+"""What the commands alocc and alocc-ensemble take: the options of train, sweep, test and score.
 
 They keep the spelling of the published programs.
 """
 
 import argparse
 import os
+from collections.abc import Callable
 
 from gaal_alocc.cli import (
     FILE,
@@ -28,19 +29,30 @@ class UserError(ValueError):
     """What is told in one line, without a traceback."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+DETECTORS = {
+    "alocc": (
+        "ALOCC",
+        "ALOCC, adversarially learned one-class classifier for novelty detection (Sabokrou et al.,"
+        " CVPR 2018).",
+    ),
+    "alocc-ensemble": (
+        "ALOCCEnsemble",
+        "ALOCCEnsemble, the program of ALOCC's authors by the mean of its training: for images of"
+        " your own.",
+    ),
+}
+
+
+def build_parser(program: str = "alocc") -> argparse.ArgumentParser:
     """Parser of the four commands; options keep the spelling of the published programs."""
-    parser = argparse.ArgumentParser(
-        prog="alocc",
-        description="ALOCC, adversarially learned one-class classifier for novelty detection"
-        " (Sabokrou et al., CVPR 2018).",
-    )
+    name, description = DETECTORS[program]
+    parser = argparse.ArgumentParser(prog=program, description=description)
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="train|sweep|test|score"
     )
 
     train = _add_command(commands, "train", "train on one class of images")
-    network = _add_training(train)
+    network = _add_training(train, name)
     add_run_arguments(network, "keep the weights of every epoch here, and snapshots of the run")
     train.add_argument(
         "--output",
@@ -55,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         "train with many settings and seeds; the AUC is of the test images, whose labels are used"
         " for nothing else",
     )
-    _add_training(sweep, "of the draws of --draws and --outlier_share")
+    _add_training(sweep, name, "of the draws of --draws and --outlier_share")
     add_sweep_arguments(sweep)
 
     test = _add_command(commands, "test", "test a trained model on labelled images")
@@ -78,20 +90,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_training(
-    command: argparse.ArgumentParser, seed: str = "of weights, noise and draws"
+    command: argparse.ArgumentParser, detector: str, seed: str = "of weights, noise and draws"
 ) -> argparse._ArgumentGroup:
     """Add the data and the parameters of a training."""
+    command.set_defaults(detector=detector)
+    ensemble = detector == "ALOCCEnsemble"
     data = _add_data(command, seed)
     data.add_argument("--input_height", type=int, help="resize images to this height")
     data.add_argument("--input_width", type=int, help="and this width, by default the height")
     data.add_argument("--c_dim", type=int, choices=(1, 3), help="read a folder in grey or colour")
     network = command.add_argument_group("training")
     add = network.add_argument
-    add(
-        "--epoch",
-        **INT_OR_AUTO,
-        help=f"number of epochs; auto: 5, and {ON_DIGITS['epoch']} on digits or as the authors",
-    )
+    if ensemble:
+        add("--epoch", type=int, default=20, help="number of epochs")
+    else:
+        add(
+            "--epoch",
+            **INT_OR_AUTO,
+            help=f"number of epochs; auto: 5, and {ON_DIGITS['epoch']} on digits or as the authors",
+        )
     add(
         "--batch_size",
         **INT_OR_AUTO,
@@ -100,11 +117,30 @@ def _add_training(
     add("--train_size", type=int, help="train on the first so many images only")
     add("--r_alpha", type=float, default=0.2, help="weight of the reconstruction loss")
     add("--learning_rate", type=float, default=0.002, help="of RMSprop")
-    add("--clipvalue", **FLOAT_OR_AUTO, help="of gradients; auto: 1, and none as the authors")
-    add("--decay", **FLOAT_OR_AUTO, help="of the learning rate; auto: 1e-8, and 0 as the authors")
     add("--noise_sigma", type=float, default=0.155, help="of the noise on R's input")
     add("--gf_dim", type=int, default=16, help="width of R's decoder")
     add("--df_dim", type=int, default=16, help="width of D and R's encoder")
+    add(
+        "--score",
+        choices=tuple(SCORE_LABELS),
+        default="d_rx" if ensemble else "reconstruction",
+        help="what the model's predictions go by",
+    )
+    add("--first_epoch", type=int, default=5, help="of the mean of epochs, from 0")
+    add(
+        "--contamination",
+        **FLOAT_OR_AUTO,
+        help="auto, or the share of training images that predictions call outliers",
+    )
+    if not ensemble:
+        _add_programs(add)
+    return network
+
+
+def _add_programs(add: Callable[..., argparse.Action]) -> None:
+    """Add what those set who compare programs."""
+    add("--clipvalue", **FLOAT_OR_AUTO, help="of gradients; auto: 1, and none as the authors")
+    add("--decay", **FLOAT_OR_AUTO, help="of the learning rate; auto: 1e-8, and 0 as the authors")
     add(
         "--decoder",
         choices=("upsampling", "transpose", "auto"),
@@ -119,19 +155,12 @@ def _add_training(
         " paper's authors",
     )
     add(
-        "--score",
-        choices=tuple(SCORE_LABELS),
-        default="reconstruction",
-        help="what the model's predictions go by",
-    )
-    add(
         "--select_epoch",
         choices=("min_reconstruction", "last", "mean", "auto"),
         default="auto",
         help="the epoch to use, or the mean of all from --first_epoch on; auto: min_reconstruction,"
         " and last as the authors",
     )
-    add("--first_epoch", type=int, default=5, help="of that mean, from 0")
     add(
         "--statistics",
         choices=("moving", "train_batch", "batch"),
@@ -145,12 +174,6 @@ def _add_training(
         default="raw",
         help="sign of D's scores: as published, or that with which training images score high",
     )
-    add(
-        "--contamination",
-        **FLOAT_OR_AUTO,
-        help="auto, or the share of training images that predictions call outliers",
-    )
-    return network
 
 
 def _add_command(

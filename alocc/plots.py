@@ -283,7 +283,9 @@ def plot_flips(
         ax.axvspan(epoch - 0.5, epoch + 0.5, color="0.9", linewidth=0, label=label)
         label = None
     ax.axhline(0.5, color="0.5", linestyle=":", linewidth=1)
-    ax.plot(auc, "o--", color="C3", markersize=4, linewidth=1, label="raw, as published")
+    # Open and large: it shows where the other covers it.
+    open_circle = {"markersize": 8, "markerfacecolor": "none"}
+    ax.plot(auc, "o--", color="C3", linewidth=1, label="raw, as published", **open_circle)
     oriented = np.where(flipped, 1 - auc, auc)
     ax.plot(oriented, "s-", color="C0", markersize=4, label="oriented by training images")
     if mean_auc is not None:

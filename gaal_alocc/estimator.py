@@ -30,7 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gaal_alocc import distribution, docstrings
 from gaal_alocc.checkpoints import Checkpoints, open_checkpoints
-from gaal_alocc.file_kinds import saved_file
+from gaal_alocc.file_kinds import saved_file, saved_settings
 from gaal_alocc.files import EXACTLY
 from gaal_alocc.precision import computing_in
 
@@ -319,14 +319,10 @@ class Estimator(OutlierMixin, BaseEstimator):
             If the file is no saved detector, or one of another class.
         """
         path = saved_file(path)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                settings = json.loads(archive.read("detector.json"))
-                written = (settings["class"], settings["format"])
-        except (zipfile.BadZipFile, KeyError, TypeError, UnicodeError, ValueError, zlib.error):
-            written = None
-        if written is None:
+        settings = saved_settings(path)
+        if settings is None:
             raise ValueError(f"{path} is not a detector saved by {cls.__name__}.save.")
+        written = settings["class"], settings["format"]
         if written != (cls.__name__, FILE_FORMAT):
             raise ValueError(
                 f"{path} holds a {written[0]} in format {written[1]}; expected a"

@@ -1,8 +1,10 @@
 """What a file holds, by its first bytes: to say so where another kind was expected."""
 
+import json
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 HEAD = 4096  # bytes to look at
@@ -123,6 +125,16 @@ def saved_file(path: str | os.PathLike) -> Path:
         f"path is {path}, a folder; expected the file of a saved detector"
         + (f", such as {saved}." if saved else ".")
     )
+
+
+def saved_settings(path: Path) -> dict | None:
+    """Read the class, the format and the parameters of a saved detector; None of another file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            settings = json.loads(archive.read("detector.json"))
+            return settings if {"class", "format"} <= settings.keys() else None
+    except (zipfile.BadZipFile, KeyError, AttributeError, ValueError, zlib.error):
+        return None
 
 
 def _archive(path: Path) -> tuple[str, str]:

@@ -216,7 +216,7 @@ def again(targets: list[Target], args: argparse.Namespace) -> bool:
         for one in drawn
         for run, (arguments,) in [work_of(one.target, [one.piece])]
     ]
-    all_good = True
+    all_good = bool(drawn)
     for one, (_, (made,)) in zip(drawn, Parallel(n_jobs=min(args.jobs, len(work) or 1))(work)):
         good, line = False, made  # what went wrong
         if not isinstance(made, str):

@@ -18,7 +18,7 @@ ROUNDING = 1e-9
 
 
 def verify(targets: Iterable[Target], folder: Path) -> dict[str, list[str] | None]:
-    """Recompute what a report states from its raw numbers.
+    """Recompute what a report states from its raw numbers, of the runs that its plan asks for.
 
     Returns what is not as stated, by the names of the targets that are there: an empty list where
     all is, None where the target was made before raw numbers were kept. Raises FileNotFoundError if
@@ -60,6 +60,9 @@ def faults_of(target: Target, result: dict, folder: Path) -> list[str]:
     raw = stored.read_runs(folder)
     if len(raw) != result["runs"]:
         return [f"{len(raw)} runs in {stored.RUNS}, the report states {result['runs']}"]
+    others = stored.others(target, result, folder)
+    if others:
+        return [others]
     outcome = target.judge([run["numbers"] for run in raw])
     again = stored.stated(outcome)
     faults = [
@@ -142,17 +145,13 @@ def draw(
         except (OSError, ValueError) as error:
             told.append(f"{target.name}: {error}")
             continue
-        pieces = target.pieces(plan)
-        of = [as_json(stored.portable(target.run, piece)) for piece in pieces]
+        others = stored.others(target, result, folder / target.name)
         recorded = [run["of"] for run in stored.read_runs(folder / target.name)]
-        if of != recorded:
-            ours, theirs = (
-                [{k: v for k, v in one.items() if k not in stored.FILES} for one in some]
-                for some in (of, recorded)
-            )
+        if others or stored.asked_of(target, plan) != recorded:
             files = "made with published files, which are not at hand"
-            told.append(f"{target.name}: {files if ours == theirs else 'its runs are others now'}")
+            told.append(f"{target.name}: {'its runs are others now' if others else files}")
             continue
+        pieces = target.pieces(plan)
         some += [Drawn(target, i, plan, piece) for i, piece in enumerate(pieces)]
     return random.Random(seed).sample(some, min(n, len(some))), told
 

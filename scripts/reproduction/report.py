@@ -189,7 +189,7 @@ def stability(results: list[dict], output: Path) -> list[tuple[str, list[str], l
             for name in names
         ]
         header = ["target", *(one["of"] for one in sets["sets"])]
-        laid.append((f"{STABLE}, {sets['data']}", header, rows))
+        laid.append((f"{STABLE}, {sets['plan']}, {sets['data']}", header, rows))
     return laid
 
 

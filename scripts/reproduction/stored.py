@@ -6,6 +6,7 @@ its tables. The folder appears whole or not at all.
 """
 
 import io
+import itertools
 import json
 import os
 import platform
@@ -102,14 +103,48 @@ def command(target: Target, plan: Plan) -> str:
 def kept(target: Target, plan: Plan, output: Path) -> str:
     """Say why this target need not be run: it is finished with this plan, or with a full one.
 
-    With these versions of everything that the numbers depend on; "" if it has to be run.
+    With these versions of everything that the numbers depend on, and with the runs that it has now;
+    "" if it has to be run.
     """
-    result = read(output / target.name)
+    folder = output / target.name
+    result = read(folder)
     if result is None or "runs" not in result or result["versions"] != versions():
+        return ""
+    if not (folder / RUNS).is_file() or others(target, result, folder):
         return ""
     if result["plan"]["full"] and not plan.full:
         return "kept, of --full; --force replaces it"
     return "kept" if result["plan"] == identity(plan) else ""
+
+
+def others(target: Target, result: dict, folder: Path) -> str:
+    """Say whether a finished target has other runs than its plan asks for now, "" if it has not."""
+    if result["settings"] != target.settings:
+        return f"settings: the report states {result['settings']!r}, they are {target.settings!r}"
+    recorded = [run["of"] for run in read_runs(folder)]
+    asked = asked_of(target, planned(result))
+    for i, (theirs, ours) in enumerate(itertools.zip_longest(recorded, asked)):
+        if theirs != ours:
+            return f"run {i}: the report has one of {theirs}, its plan asks for {ours}"
+    return ""
+
+
+def asked_of(target: Target, plan: Plan) -> list[dict]:
+    """List what runs a plan asks for, as a report records them."""
+    return [as_json(portable(target.run, piece)) for piece in target.pieces(plan)]
+
+
+def planned(result: dict) -> Plan:
+    """Give the plan of a finished target, with a path of no meaning for each file that it had."""
+    plan = result["plan"]
+    files = {
+        "gaal_home": plan["published files"],
+        "mnist": plan["MNIST"],
+        "ucsd": plan.get("UCSD Ped2"),
+        "caltech": plan.get("Caltech-256"),
+    }
+    paths = {name: Path() if there else None for name, there in files.items()}
+    return Plan(plan["full"], plan["seeds"], plan["first seed"], plan["threads"], **paths)
 
 
 def read(folder: Path) -> dict | None:

@@ -48,6 +48,7 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     )
     args, more = parser.parse_known_args(argv)
     asked = parse_reproduce(more)
+    args.plan = "--full" if asked.full else "--quick"
     if (asked.first_seed, asked.threads) != (0, 1):
         parser.error("--first-seed and --threads differ from set to set: expected neither")
     for name in ("sets", "seeds"):
@@ -80,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         write_aside(
             args.output / report.STABILITY.format(stored.slug(args.data)),
             lambda path: path.write_text(
-                json.dumps({"data": args.data, "sets": table}, indent=1) + "\n"
+                json.dumps({"data": args.data, "plan": args.plan, "sets": table}, indent=1) + "\n"
             ),
         )
         report.write(TARGETS.values(), args.output)

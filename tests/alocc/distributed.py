@@ -1,7 +1,7 @@
 """Fits of ALOCC on several devices beside fits on one: a process of its own.
 
 python distributed.py mirrored DEVICES RUN..., or multiworker INDEX PORT PORT RUN... A run is named
-by its fidelity, by what is wrong with it, or "resumed" (the authors'), and by its door; behind that may stand
+by its fidelity, by what is wrong with it, or "resumed" (the authors'), and by its door; behind that
 ", batches of N". The last line printed is the result, in JSON. In float64, so that what differs
 does so for a reason.
 """

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from alocc import cli, commands, options
+from alocc.options import MODEL_FILE
 
 # The commands print warnings as lines, but for Keras's own.
 pytestmark = pytest.mark.filterwarnings("default", "ignore:__array__ implementation")
@@ -80,8 +81,40 @@ class TestHelp:
             if name in args:
                 assert args[name] == parameter.default, name
 
+    def test_defaults_of_the_ensemble_are_its_own_and_what_it_fixes_is_no_option(self, capsys):
+        from alocc import ALOCCEnsemble
+
+        needed = ["train", "--output", "x"]
+        args = vars(cli.build_parser("alocc-ensemble").parse_args([*needed, "--batch_size", "128"]))
+        args["epochs"] = args.pop("epoch")
+        params = ALOCCEnsemble().get_params()
+        assert params.keys() - args.keys() == {"random_state", "steps_per_execution", "verbose"}
+        assert {name: args[name] for name in params.keys() & args.keys()}.items() <= params.items()
+        for fixed in ("fidelity", "orientation", "select_epoch", "statistics", "decoder"):
+            with pytest.raises(SystemExit):
+                cli.ensemble([*needed, f"--{fixed}", "auto"])
+            assert f"--{fixed}" in capsys.readouterr().err
+
     def test_a_command_is_needed(self):
         assert run()[0] == 2
+
+
+@pytest.mark.slow
+def test_the_ensemble_trains_and_either_command_scores_by_its_model(tmp_path, capsys):
+    from alocc import ALOCCEnsemble
+
+    images = str(write_classes(tmp_path / "photos", ["a"], n=32))
+    model = str(tmp_path / "run")
+    options = [*TINY, "--first_epoch", "0", "--quiet", "--output", model]
+    assert cli.ensemble(["train", "--dataset", images, *options]) == 0
+    scores = []
+    for command in (cli.main, cli.ensemble):
+        scores.append(tmp_path / f"{len(scores)}.csv")
+        assert command(["score", images, "--model", model, "--output", str(scores[-1])]) == 0
+    assert "outliers by D(R(x))" in capsys.readouterr().out
+    assert scores[0].read_bytes() == scores[1].read_bytes()
+    detector = ALOCCEnsemble.load(tmp_path / "run" / MODEL_FILE)
+    assert (detector.epochs, detector.random_state) == (1, 3)
 
 
 class TestTrain:

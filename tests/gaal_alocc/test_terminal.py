@@ -131,7 +131,11 @@ def test_a_command_prints_what_stdout_cannot_encode_as_escapes(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command", ["gaal.cli.so_gaal", "gaal.cli.mo_gaal", "gaal.cli.gaal_ensemble", "alocc.cli.main"]
+    "command",
+    [
+        *("gaal.cli.so_gaal", "gaal.cli.mo_gaal", "gaal.cli.gaal_ensemble"),
+        *("alocc.cli.main", "alocc.cli.ensemble"),
+    ],
 )
 def test_help_answers_at_once_and_imports_nothing_heavy(command):
     module, _, function = command.rpartition(".")

@@ -186,11 +186,21 @@ def test_a_quick_run_leaves_what_a_full_one_made(reproduce, monkeypatch, tmp_pat
     assert "; --quick," in (tmp_path / "index.md").read_text()
 
 
-def test_other_versions_make_a_target_anew(reproduce, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("other", ["versions", "settings", "runs", "no raw numbers"])
+def test_what_was_made_otherwise_is_made_anew(other, reproduce, monkeypatch, tmp_path, capsys):
     with_targets(monkeypatch, reproduce, small())
     arguments = ["--output", str(tmp_path), "--jobs", "1"]
     assert reproduce.main(arguments) == 0
-    monkeypatch.setattr(stored, "versions", lambda: {"gaal-alocc": "0"})
+    assert reproduce.main(arguments) == 0
+    assert capsys.readouterr().out.count("small: kept") == 1
+    if other == "versions":
+        monkeypatch.setattr(stored, "versions", lambda: {"gaal-alocc": "0"})
+    elif other == "no raw numbers":
+        (tmp_path / "small" / "runs.json").unlink()
+    else:
+        pieces = [{"value": 5}]
+        change = {"settings": "more"} if other == "settings" else {"pieces": lambda plan: pieces}
+        with_targets(monkeypatch, reproduce, dataclasses.replace(small(), **change))
     assert reproduce.main(arguments) == 0
     assert "kept" not in capsys.readouterr().out
 
@@ -352,6 +362,10 @@ def test_a_report_is_as_its_raw_numbers_say(made):
         ("two/result.json", '"verdict": "differs",', '"verdict": "reproduced",', "verdict"),
         ("two/result.json", '"A note."', '"Another."', "notes 0"),
         ("two/result.json", '"runs": 3', '"runs": 4', "3 runs in runs.json, the report states 4"),
+        # Another plan, or runs that were picked.
+        ("two/result.json", '"seeds": 2', '"seeds": 1', "run 2: the report has one of {'value': 2"),
+        ("two/runs.json", '{"value": 2', '{"value": 7', "run 2: the report has one of {'value': 7"),
+        ("two/result.json", '"settings": "none"', '"settings": "s"', "settings: the report states"),
         ("two/a-table.csv", "2,1.0", "2,1.1", "table A table, sum 2: the report has 1.1"),
         ("two/a-table.csv", None, None, "FileNotFoundError"),
         ("two/result.json", None, None, "index.md               NOT AS STATED"),
@@ -400,6 +414,9 @@ def test_runs_made_again_are_what_is_recorded_or_said_not_to_be(made, monkeypatc
     told = check("--again", "3", "--jobs", "1")[1]
     assert "not drawn from one: its runs are others now" in told
     assert "not drawn from two" not in told
+    status, told = check("one", "--again", "3", "--jobs", "1")
+    assert status == 1
+    assert "0 runs made again" in told
 
 
 def test_a_quick_run_is_the_same_beside_a_folder_that_it_does_not_take(reproduce, tmp_path):

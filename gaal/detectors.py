@@ -232,6 +232,14 @@ class _GAAL(Detector):
                 )
             n_updates *= 2
 
+    def _stop_node(self, n: int) -> int:
+        """Count the updates of a training on n rows in which the published generator learns."""
+        n_updates, m = len(self.history_), n // min(self.batch_size, n)
+        active = training.Algorithm.active_updates(  # not that of a subclass
+            self._algorithm, self.stop_epochs_, m, n_updates // m, self.whether_stop
+        )
+        return min(active, n_updates)
+
     def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
 

@@ -140,10 +140,14 @@ def summarise(**arguments) -> dict:
     return few_numbers(train(**arguments))
 
 
+def smoothed(losses: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """Smooth losses as the published bands were; a trend is read from one that is smoothed less."""
+    return losses.rolling(SMOOTHED, center=True, min_periods=1).mean()
+
+
 def curves(run: dict) -> pd.DataFrame:
-    """Smooth the losses of a run as the published bands were; the AUC stays as it is."""
-    smooth = run["history"].rolling(SMOOTHED, center=True, min_periods=1).mean()
-    return smooth.assign(auc=run["history"]["auc"])
+    """Smooth the losses of a run; the AUC stays as it is."""
+    return smoothed(run["history"]).assign(auc=run["history"]["auc"])
 
 
 def draw_runs(runs: list[dict], title: str, ax: Axes, which: int = 0) -> None:

@@ -175,7 +175,7 @@ class _GAAL(Detector):
             training.noise_rows(batch_size, k)  # refuses a k that the batch cannot feed
 
         def build(made_by: _GAAL = self) -> tuple[keras.Model, keras.Model]:
-            generator = made_by._build_generator(n_features, batch_size)
+            generator = made_by._build_generator(n_features)
             return generator, made_by._build_discriminator(n_features, n, seed)
 
         settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
@@ -235,7 +235,7 @@ class _GAAL(Detector):
         )
         return min(active, n_updates)
 
-    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+    def _build_generator(self, n_features: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
 
     def _build_discriminator(self, n_features: int, n_samples: int, seed: int) -> keras.Model:
@@ -401,7 +401,7 @@ class MOGAAL(_GAAL):
     def _algorithm(self) -> training.Algorithm:
         return replace(training.MO_GAAL, sample_size=self.quantile_sample_size)
 
-    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+    def _build_generator(self, n_features: int) -> keras.Model:
         return networks.build_sub_generators(n_features, self.k, self.generator_bias)
 
     @property

@@ -17,19 +17,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from common import studies
-from common.tables import markdown
 from matplotlib.figure import Figure
-from ranking.tables import by_set, holm, ranks
-from reproduction.baselines import BASELINES
 
 import gaal_alocc.cli
 from gaal.datasets import PUBLISHED
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import choose_tensorflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import studies
+from common.tables import markdown
+from ranking.tables import by_set, holm, ranks
+from reproduction.baselines import BASELINES
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "ensemble"
 KINDS = {"SO": None, "MO2": 2, "MO5": 5, "MO10": 10, "MO20": 20}

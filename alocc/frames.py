@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -172,6 +172,7 @@ def frame_level(
     max_patches: int | None = None,
     seeds: Sequence[int] = (0,),
     name: str | None = None,
+    on_scores: Callable[[slice, str, np.ndarray, np.ndarray], None] | None = None,
 ) -> pd.DataFrame:
     """Measure AUC and EER of frames: one is anomalous if any of its patches is (section 4.2).
 
@@ -216,6 +217,8 @@ def frame_level(
         One run each.
     name : str, optional
         How to call the score of an estimator that has only one.
+    on_scores : callable, optional
+        Called with what :func:`scored_frames` yields, as it comes: to keep scores, or maps.
 
     Returns
     -------
@@ -250,6 +253,8 @@ def frame_level(
         for part, score, values, maps in scored_frames(fitted, test_frames, size, stride, name):
             known = has_mask[part]
             frames[score].append(values)
+            if on_scores is not None:
+                on_scores(part, score, values, maps)
             if masks is not None and known.any():
                 pixels[score].append(pixel_scores(maps[known], masks[part][known]))
         for score, parts in frames.items():

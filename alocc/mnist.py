@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from alocc.pixels import resize_images
 from gaal_alocc.file_kinds import instead
+from gaal_alocc.files import keras_cache
 
 _IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -107,8 +108,7 @@ def _as_bunch(
 
 def _mnist_by_keras(download: bool) -> tuple[dict[str, np.ndarray], str]:
     if not download:
-        home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
-        cached = home / "datasets" / "mnist.npz"
+        cached = keras_cache() / "datasets" / "mnist.npz"
         if cached.is_file():
             return _read_npz(cached), f"Keras's cache, {cached}"
         raise DatasetUnavailableError(

@@ -209,12 +209,7 @@ def _fit_and_measure(detector, data: tuple) -> dict[str, float]:
     measured = {"auc_end": auc.iloc[-1], "auc_best": auc.max(), "update_best": auc.idxmax()}
     if not hasattr(detector, "stop_epochs_"):
         return measured
-    batch_size = min(detector.batch_size, len(X))
-    epochs = 3 * detector.stop_epochs_ if detector.epochs is None else detector.epochs
-    active = detector._algorithm.active_updates(
-        detector.stop_epochs_, len(X) // batch_size, epochs, detector.whether_stop
-    )
-    return {**measured, "auc_stop": auc.iloc[min(active, len(auc)) - 1]}
+    return {**measured, "auc_stop": auc.iloc[detector._stop_node(len(X)) - 1]}
 
 
 def _sweep(name: str, args: argparse.Namespace) -> None:

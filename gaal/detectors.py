@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, replace
 from numbers import Integral, Real
@@ -22,8 +21,6 @@ from gaal_alocc.callbacks import set_estimator
 from gaal_alocc.checkpoints import Checkpoints
 from gaal_alocc.estimator import parameters
 from gaal_alocc.progress import tell
-
-PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
 
 
 @parameters
@@ -178,7 +175,7 @@ class _GAAL(Detector):
             training.noise_rows(batch_size, k)  # refuses a k that the batch cannot feed
 
         def build(made_by: _GAAL = self) -> tuple[keras.Model, keras.Model]:
-            generator = made_by._build_generator(n_features, batch_size)
+            generator = made_by._build_generator(n_features)
             return generator, made_by._build_discriminator(n_features, n, seed)
 
         settings = (self.lr_d, self.lr_g, self.decay, self.momentum)
@@ -206,10 +203,9 @@ class _GAAL(Detector):
         return gan, form and (form, k, float(self.momentum))
 
     def _find_stop_epochs(self, run: Callable[..., tuple], n: int) -> int:
-        """Train without stopping, ever twice as long, until the generator's trend has slowed."""
-        n_updates, longest = PROBE_UPDATES
-        while True:
-            n_epochs = math.ceil(n_updates / (n // min(self.batch_size, n)))
+        """Train without stopping, and read stop_epochs off the generator's loss."""
+
+        def loss_of(n_epochs: int) -> np.ndarray:
             if self.verbose and distribution.is_chief():
                 tell(f'stop_epochs="auto": {n_epochs} epochs without stopping')
             _, history = run(n_epochs, n_epochs, whether_stop=False)
@@ -220,19 +216,26 @@ class _GAAL(Detector):
                     f" finite. Use smaller learning rates than lr_d={self.lr_d},"
                     f" lr_g={self.lr_g}, scaled features, or a number of epochs."
                 )
-            trend = stopping.find_trend(loss)
-            # What has slowed by half of the record might only pause in its second half.
-            if trend is not None and (trend.over or 2 * trend.slows <= len(loss)):
-                return stopping.suggest_stop_epochs(loss, n, self.batch_size)
-            if n_updates >= longest:
-                raise ValueError(
-                    f'stop_epochs="auto" finds no answer: within {len(loss)} updates the'
-                    " generator's loss does not rise and fall, and slow in its fall. Give a"
-                    " number of epochs."
-                )
-            n_updates *= 2
+            return loss
 
-    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+        loss, slowed = stopping.probe(loss_of, n // min(self.batch_size, n))
+        if not slowed:
+            raise ValueError(
+                f'stop_epochs="auto" finds no answer: within {len(loss)} updates the'
+                " generator's loss does not rise and fall, and slow in its fall. Give a"
+                " number of epochs."
+            )
+        return stopping.suggest_stop_epochs(loss, n, self.batch_size)
+
+    def _stop_node(self, n: int) -> int:
+        """Count the updates of a training on n rows in which the published generator learns."""
+        n_updates, m = len(self.history_), n // min(self.batch_size, n)
+        active = training.Algorithm.active_updates(  # not that of a subclass
+            self._algorithm, self.stop_epochs_, m, n_updates // m, self.whether_stop
+        )
+        return min(active, n_updates)
+
+    def _build_generator(self, n_features: int) -> keras.Model:
         return networks.build_generator(n_features, self.generator_bias)
 
     def _build_discriminator(self, n_features: int, n_samples: int, seed: int) -> keras.Model:
@@ -398,7 +401,7 @@ class MOGAAL(_GAAL):
     def _algorithm(self) -> training.Algorithm:
         return replace(training.MO_GAAL, sample_size=self.quantile_sample_size)
 
-    def _build_generator(self, n_features: int, batch_size: int) -> keras.Model:
+    def _build_generator(self, n_features: int) -> keras.Model:
         return networks.build_sub_generators(n_features, self.k, self.generator_bias)
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from sklearn.utils import Bunch
 
 from gaal import tables
+from gaal_alocc.files import keras_cache
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class PublishedFile:
         OSError
             If the download fails, or what arrives is not the published file.
         """
-        cache = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")) / "gaal"
-        path = cache / self.name
+        path = keras_cache() / "gaal" / self.name
         source = f"{self.url}, cached as {path}"
         if path.is_file():
             try:

@@ -23,6 +23,27 @@ def tolerance(name: str) -> float:
     return MOVEMENT_TOLERANCE if name.endswith("_movement") else TOLERANCE
 
 
+class Record:
+    """A recorded run: its arrays by name, and what it was run with.
+
+    Raises ValueError if the file is no recorded run of SO-GAAL or MO-GAAL.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
+            self.arrays = {name: archive[name] for name in archive.files}
+        self.config = json.loads(str(self.arrays["config"]))
+        found = self.config.get("algorithm")
+        if found not in ("so_gaal", "mo_gaal"):
+            raise ValueError(f"it records the algorithm {found!r}; expected so_gaal or mo_gaal.")
+        self.multiple = found == "mo_gaal"
+        self.generators = [f"g{i}" for i in range(self.config["k"] if self.multiple else 1)]
+
+    def weights(self, network: str, moment: str) -> list[np.ndarray]:
+        """Give the kernels and biases of "d", or of "g0" and so on, at "init" or "final"."""
+        return [self.arrays[f"{network}_{moment}_{i}"] for i in range(4)]
+
+
 def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[str, float]:
     """Train on a recorded run's data, weights and noise, and compare with what it recorded.
 
@@ -48,28 +69,19 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
     ValueError
         If the file is no recorded run of SO-GAAL or MO-GAAL.
     """
-    with np.load(os.path.expanduser(path), allow_pickle=False) as archive:
-        trace = {name: archive[name] for name in archive.files}
-    config = json.loads(str(trace["config"]))
-    if config.get("algorithm") not in ("so_gaal", "mo_gaal"):
-        raise ValueError(
-            f"it records the algorithm {config.get('algorithm')!r}; expected so_gaal or mo_gaal."
-        )
+    record = Record(path)
+    trace, config, weights = record.arrays, record.config, record.weights
+    multiple, generators = record.multiple, record.generators
     X, noise = trace["X"], trace["noise"]
     n, n_features = X.shape
     batch_size = noise.shape[1]
     m = n // batch_size
-    multiple = config["algorithm"] == "mo_gaal"
-    k = config["k"] if multiple else 1
-
-    def weights(network: str, moment: str) -> list[np.ndarray]:
-        return [trace[f"{network}_{moment}_{i}"] for i in range(4)]
 
     discriminator = networks.build_discriminator(n_features, n)
     discriminator.set_weights(weights("d", "init"))
     if multiple:
-        generator = networks.build_sub_generators(n_features, k)
-        generator.set_weights(networks.stack([weights(f"g{i}", "init") for i in range(k)]))
+        generator = networks.build_sub_generators(n_features, len(generators))
+        generator.set_weights(networks.stack([weights(name, "init") for name in generators]))
     else:
         generator = networks.build_generator(n_features)
         generator.set_weights(weights("g0", "init"))
@@ -100,7 +112,7 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
 
     finals = {"d": discriminator.get_weights()}
     singles = networks.unstack(generator) if multiple else [generator]
-    finals.update({f"g{i}": model.get_weights() for i, model in enumerate(singles)})
+    finals.update({name: model.get_weights() for name, model in zip(generators, singles)})
     ours = {f"history_{name}": column.to_numpy() for name, column in history.items()}
     ours["epoch_scores"] = np.vstack(epoch_scores)
     for network, values in finals.items():
@@ -109,11 +121,11 @@ def replay(path: str | Path, steps_per_execution: int | str = "auto") -> dict[st
         name: float(np.max(np.abs(value.astype(np.float64) - trace[name])))
         for name, value in ours.items()
     }
-    for i in range(k):
+    for name in generators:
         way = max(
             np.max(np.abs(final - init))
-            for final, init in zip(weights(f"g{i}", "final"), weights(f"g{i}", "init"))
+            for final, init in zip(weights(name, "final"), weights(name, "init"))
         )
-        difference = max(differences[f"g{i}_final_{j}"] for j in range(4))
-        differences[f"g{i}_movement"] = float(difference / max(way, LEAST_MOVEMENT))
+        difference = max(differences[f"{name}_final_{i}"] for i in range(4))
+        differences[f"{name}_movement"] = float(difference / max(way, LEAST_MOVEMENT))
     return differences

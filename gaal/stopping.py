@@ -6,6 +6,7 @@ looks at the loss alone, never at labels.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.ndimage import uniform_filter1d
 WINDOW = 11  # updates: the loss of one batch says little, yet some trends end within thirty
 MOVE = 0.1  # of the loss: smaller rises and falls are none, as in the wavering before the fall
 REST = 0.1  # of the fall: with so little left to go, the trend has slowed
+PROBE_UPDATES = (512, 16384)  # of the first and of the longest training that seeks stop_epochs
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,23 @@ def find_trend(generator_loss: ArrayLike) -> Trend | None:
     level = loss[trough] + REST * (loss[peak] - loss[trough])
     slows = peak + int((loss[peak : trough + 1] <= level).argmax())
     return Trend(peak, slows, trough, over)
+
+
+def probe(loss_of: Callable[[int], np.ndarray], batches_per_epoch: int) -> tuple[np.ndarray, bool]:
+    """Train without stopping, ever twice as long, until the generator's trend has slowed.
+
+    ``loss_of`` trains anew for a number of epochs. Returned are the generator's loss of the last
+    time, and whether it has slowed there.
+    """
+    n_updates, longest = PROBE_UPDATES
+    while True:
+        loss = loss_of(math.ceil(n_updates / batches_per_epoch))
+        trend = find_trend(loss)
+        # What has slowed by half of the record might only pause in its second half.
+        slowed = trend is not None and (trend.over or 2 * trend.slows <= len(loss))
+        if slowed or n_updates >= longest:
+            return loss, slowed
+        n_updates *= 2
 
 
 def suggest_stop_epochs(generator_loss: ArrayLike, n_samples: int, batch_size: int = 500) -> int:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and CSV read to the last digit."""
+"""Files that appear whole or not at all, CSV read to the last digit, and Keras's cache."""
 
 import contextlib
 import itertools
@@ -12,6 +12,11 @@ import pandas as pd
 # Arguments by which pandas.read_csv gives every float as it was written; 3.1 does so unasked.
 _EXACT_UNASKED = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
 EXACTLY = {} if _EXACT_UNASKED else {"float_precision": "round_trip"}
+
+
+def keras_cache() -> Path:
+    """Find the folder that Keras keeps its downloads in."""
+    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
 
 
 def write_aside(path: Path, save: Callable[[Path], object]) -> None:

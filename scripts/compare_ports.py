@@ -162,7 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="from N on (0)")
     parser.add_argument(
         "--stop_epochs",
-        type=lambda text: text if text == "auto" else int(text),
+        type=gaal_alocc.cli.auto_or(int),
         metavar="N|auto",
         help="of GAAL, by default the published ones; auto is for ours alone",
     )

@@ -44,8 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("trace", type=gaal_alocc.cli.path, help="npz file of a recorded run")
     parser.add_argument(
         "--steps_per_execution",
-        type=lambda text: text if text == "auto" else int(text),
-        default="auto",
+        **gaal_alocc.cli.INT_OR_AUTO,
         help="1 replays by train_on_batch, N or auto (default) by the graph",
     )
     args = parser.parse_args(argv)

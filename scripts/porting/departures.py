@@ -55,8 +55,8 @@ class DiscriminatorBiases:
 class GeneratorBiases:
     """G's biases start at random, as PyTorch's layers do where nobody sets them."""
 
-    def _build_generator(self, n_features, batch_size):
-        generator = super()._build_generator(n_features, batch_size)
+    def _build_generator(self, n_features):
+        generator = super()._build_generator(n_features)
         uniform_biases(generator, self.random_state)
         return generator
 

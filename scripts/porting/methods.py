@@ -207,20 +207,14 @@ def _gaal(title: str, algorithm: str, departures: tuple[str, ...] = (), **parame
     """Make the method of SOGAAL or MOGAAL with departures, and of what its training tells."""
 
     def fit(problem: Problem, settings: dict, seed: int) -> Fitted:
-        from gaal import training
         from porting.departures import departed
 
         detector = departed(algorithm, departures, **settings, **parameters, random_state=seed)
         detector.fit(problem.X, problem.y_test)
         history = detector.history_
-        batches = len(problem.X) // min(detector.batch_size, len(problem.X))
-        # The publication's stop node, also where a departure stops the generator earlier.
-        published = {SO: training.SO_GAAL, MO: training.MO_GAAL}[algorithm]
-        epochs = len(history) // batches
-        stop = published.active_updates(detector.stop_epochs_, batches, epochs, True) - 1
         facts = {
             "stop_epochs": detector.stop_epochs_,
-            "auc_stop": history["auc"].iloc[stop],
+            "auc_stop": history["auc"].iloc[detector._stop_node(len(problem.X)) - 1],
             "auc_best": history["auc"].max(),
             "d_loss_lowest": history["discriminator_loss"].min(),
             "d_loss_end": history["discriminator_loss"].iloc[-1],

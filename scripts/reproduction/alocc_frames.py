@@ -72,38 +72,32 @@ def frames_pieces(plan: Plan) -> list[dict]:
 def run_frames(seed: int, epochs: int, ucsd: Path | None) -> dict:
     """Train on patches of normal frames; keep the scores of test frames, maps and a film."""
     from alocc import plots, protocols
-    from alocc.datasets import extract_patches
 
     video, layout = load(ucsd), BLOBS if ucsd is None else UCSD
     length = {"epochs": epochs, "first_epoch": epochs // 4, "batch_size": layout.batch_size}
-    detector = authors_run(None, select_epoch="mean", random_state=seed, **length)
-    patches, _ = extract_patches(video.train_frames, layout.size, layout.stride)
-    detector.fit(protocols.draw_patches(patches, layout.max_patches, seed))
+    detector = authors_run(None, select_epoch="mean", **length)
     shown, filmed = to_show(video)
-    frames, pixels, anomaly = defaultdict(list), defaultdict(list), {}
-    tested = (video.test_frames, layout.size, layout.stride)
-    for part, score, values, maps in protocols.scored_frames(detector, *tested):
+    frames, anomaly = defaultdict(list), {}
+
+    def keep(part: slice, score: str, values: np.ndarray, maps: np.ndarray) -> None:
         frames[score].append(values)
-        if (known := video.has_mask[part]).any():
-            masks = video.masks[part][known]
-            pixels[score].append(protocols.pixel_scores(maps[known], masks))
         if score == layout.mapped:
             wanted = {*shown.values(), *filmed} & set(range(part.start, part.stop))
-            anomaly |= {i: -maps[i - part.start].astype(np.float32) for i in wanted}
-    frames = {score: np.concatenate(parts) for score, parts in frames.items()}
-    measures = {s: protocols.auc_eer(v, video.is_anomalous) for s, v in frames.items()}
-    marked = video.masks[video.has_mask].any(axis=(1, 2))
-    for score, parts in pixels.items():
-        found = protocols.auc_eer(np.concatenate(parts), marked)
-        measures[score] |= {f"pixel_{name}": value for name, value in found.items()}
+            anomaly.update({i: -maps[i - part.start].astype(np.float32) for i in wanted})
+
+    given = (video.train_frames, video.test_frames, video.is_anomalous)
+    truth = {"masks": video.masks, "has_mask": video.has_mask}
+    cut = {"size": layout.size, "stride": layout.stride, "max_patches": layout.max_patches}
+    table = protocols.frame_level(detector, *given, **truth, **cut, seeds=[seed], on_scores=keep)
+    measures = table.set_index("score").filter(regex="auc|eer|threshold")
     film = io.BytesIO()
     in_film = np.stack([anomaly[i] for i in filmed])
     plots.film_anomaly_maps(video.test_frames[filmed], in_film, film)
     return {
         "seed": seed,
         "video": "blobs" if ucsd is None else "UCSD Ped2",
-        "frames": frames,
-        "measures": measures,
+        "frames": {score: np.concatenate(parts) for score, parts in frames.items()},
+        "measures": measures.to_dict("index"),
         "is_anomalous": video.is_anomalous,
         "maps": {name: (video.test_frames[i], anomaly[i]) for name, i in shown.items()},
         "film": np.frombuffer(film.getvalue(), np.uint8),

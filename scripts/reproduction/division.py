@@ -65,10 +65,10 @@ def moments_pieces(plan: Plan) -> list[dict]:
     ]
 
 
-def coverage(generated: np.ndarray, cells: int = 10) -> float:
-    """Share of the cells of the unit square in which a potential outlier lies."""
+def coverage(generated: np.ndarray) -> float:
+    """Share of 10 x 10 cells of the unit square in which a potential outlier lies."""
     inside = generated[((generated >= 0) & (generated < 1)).all(axis=1)]
-    return len(np.unique((inside * cells).astype(int), axis=0)) / cells**2
+    return len(np.unique((inside * 10).astype(int), axis=0)) / 10**2
 
 
 def numbers(run: dict) -> dict:

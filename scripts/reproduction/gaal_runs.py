@@ -49,16 +49,6 @@ def published_parameters(algorithm: str, name: str) -> dict:
     return {"stop_epochs": SETS[name].mo_stop_epochs, "k": SETS[name].k}
 
 
-def stop_node(fitted, n: int) -> int:
-    """Count the updates in which the generator learned."""
-    from gaal import training
-
-    kind = {"SOGAAL": training.SO_GAAL, "MOGAAL": training.MO_GAAL}[type(fitted).__name__]
-    batches = n // min(fitted.batch_size, n)
-    epochs = len(fitted.history_) // batches
-    return kind.active_updates(fitted.stop_epochs, batches, epochs, fitted.whether_stop)
-
-
 def train(
     algorithm: str,
     name: str,
@@ -78,7 +68,7 @@ def train(
         "seed": seed,
         "parameters": parameters,
         "history": fitted.history_.astype(np.float32),
-        "stop": stop_node(fitted, len(data.data)),
+        "stop": fitted._stop_node(len(data.data)),
         "seconds": time.perf_counter() - start,
         "end": float(fitted.history_["auc"].iloc[-1]),
         **(of_plane(fitted, seed) if data.data.shape[1] == 2 else {}),
@@ -150,10 +140,14 @@ def summarise(**arguments) -> dict:
     return few_numbers(train(**arguments))
 
 
+def smoothed(losses: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+    """Smooth losses as the published bands were; a trend is read from one that is smoothed less."""
+    return losses.rolling(SMOOTHED, center=True, min_periods=1).mean()
+
+
 def curves(run: dict) -> pd.DataFrame:
-    """Smooth the losses of a run as the published bands were; the AUC stays as it is."""
-    smooth = run["history"].rolling(SMOOTHED, center=True, min_periods=1).mean()
-    return smooth.assign(auc=run["history"]["auc"])
+    """Smooth the losses of a run; the AUC stays as it is."""
+    return smoothed(run["history"]).assign(auc=run["history"]["auc"])
 
 
 def draw_runs(runs: list[dict], title: str, ax: Axes, which: int = 0) -> None:

@@ -5,8 +5,6 @@ the losses and the AUC. A detector that is given these, and else does as it alwa
 come to the same numbers.
 """
 
-import json
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +18,6 @@ from reproduction.verdicts import Comparison
 
 TRACES = Path(__file__).resolve().parents[2] / "tests" / "traces"
 RECORDS = ("so_gaal_n120_d7", "so_gaal_n1100_d4", "mo_gaal_n700_d3_k10", "mo_gaal_n1200_d5_k4")
-
-
-class Record:
-    """One file: what a run of a published program began with, drew, and came to."""
-
-    def __init__(self, name: str) -> None:
-        with np.load(TRACES / f"{name}.npz", allow_pickle=False) as archive:
-            self.arrays = {key: archive[key] for key in archive.files}
-        self.config = json.loads(str(self.arrays["config"]))
-
-    def weights(self, network: str, moment: str) -> list[np.ndarray]:
-        """Give the kernels and biases of "d", or of "g0" and so on, at "init" or "final"."""
-        return [self.arrays[f"{network}_{moment}_{i}"] for i in range(4)]
-
-    @cached_property
-    def generators(self) -> list[str]:
-        """Name the generators."""
-        return [f"g{i}" for i in range(self.config.get("k", 1))]
 
 
 class RecordedNoise:
@@ -54,9 +34,7 @@ class RecordedNoise:
 
 
 class Recorded:
-    """A detector that trains on its class's ``record``."""
-
-    record: Record
+    """A detector that trains on its class's ``record``, a :class:`gaal.replay.Record`."""
 
     def _build_discriminator(self, *arguments):
         model = super()._build_discriminator(*arguments)
@@ -68,8 +46,7 @@ class Recorded:
 
         model = super()._build_generator(*arguments)
         weights = [self.record.weights(name, "init") for name in self.record.generators]
-        multiple = "k" in self.record.config
-        model.set_weights(networks.stack(weights) if multiple else weights[0])
+        model.set_weights(networks.stack(weights) if self.record.multiple else weights[0])
         return model
 
     def _train(self, X, generators, *arguments, **settings):
@@ -82,18 +59,18 @@ class Recorded:
 
 def run_recorded(name: str, departures: tuple[str, ...] = ()) -> dict:
     """Train on a record; ``departures`` from the published program are for the tests."""
-    from gaal import MOGAAL, SOGAAL, networks
+    from gaal import MOGAAL, SOGAAL, networks, replay
 
-    record = Record(name)
+    record = replay.Record(TRACES / f"{name}.npz")
     config, arrays = record.config, record.arrays
-    base = MOGAAL if "k" in config else SOGAAL
+    base = MOGAAL if record.multiple else SOGAAL
     parameters = {"stop_epochs": config["stop_epochs"]}
-    if "k" in config:
+    if record.multiple:
         parameters["k"] = config["k"]
     if departures:
         from porting.departures import departed
 
-        other = departed("mo-gaal" if "k" in config else "so-gaal", departures, **parameters)
+        other = departed("mo-gaal" if record.multiple else "so-gaal", departures, **parameters)
         base, parameters = type(other), other.get_params()
     fitted = type(base.__name__, (Recorded, base), {"record": record})(**parameters)
     fitted.set_params(random_state=0).fit(arrays["X"], arrays["y_outlier"])
@@ -102,7 +79,7 @@ def run_recorded(name: str, departures: tuple[str, ...] = ()) -> dict:
     d = fitted.discriminator_.get_weights()
     g = (
         [model.get_weights() for model in networks.unstack(fitted.generator_)]
-        if "k" in config
+        if record.multiple
         else [fitted.generator_.get_weights()]
     )
     movements = []

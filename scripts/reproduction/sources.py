@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gaal_alocc.files import keras_cache
 from reproduction.target import sha256
 
 MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -83,11 +84,6 @@ def holds_mnist(path: Path) -> bool:
         return False
     whole = np.concatenate([np.ravel(part).astype(np.uint8) for part in parts])
     return sha256(whole) == MNIST_ARRAYS_SHA256
-
-
-def keras_cache() -> Path:
-    """Find the folder that Keras keeps its downloads in."""
-    return Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
 
 
 def find(name: str, data_home: Path | None, offline: bool) -> tuple[Path | None, str]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from reproduction import verdicts
 from reproduction.datasets import datasets_of, datasets_pieces
 from reproduction.gaal_data import described, load
-from reproduction.gaal_runs import COMMON, SMOOTHED, train
+from reproduction.gaal_runs import COMMON, smoothed, train
 from reproduction.target import Outcome, Plan, Target
 
 
@@ -20,27 +20,21 @@ def stopping_pieces(plan: Plan) -> list[dict]:
 
 
 def unstopped(parameters: dict, **arguments) -> dict:
-    """Train without stopping, suggest stop_epochs from the generator loss.
-
-    As long as ``stop_epochs="auto"`` does, whatever was published: ever twice as long, until the
-    loss has risen again, or slowed by half of the record.
-    """
+    """Train without stopping, as ``stop_epochs="auto"`` does, and suggest stop_epochs."""
     from gaal import stopping
-    from gaal.detectors import PROBE_UPDATES
 
     n = len(load(arguments["name"], arguments["home"]).data)
-    updates, longest = PROBE_UPDATES
-    while True:
-        epochs = math.ceil(updates / (n // min(500, n)))
-        run = train(parameters={**parameters, "whether_stop": False, "epochs": epochs}, **arguments)
-        loss = run["history"]["generator_loss"].to_numpy()
-        trend = stopping.find_trend(loss)
-        slowed = trend is not None and (trend.over or 2 * trend.slows <= len(loss))
-        if slowed or updates >= longest:
-            break
-        updates *= 2
+    runs = []
+
+    def loss_of(epochs: int) -> np.ndarray:
+        settings = {**parameters, "whether_stop": False, "epochs": epochs}
+        runs.append(train(parameters=settings, **arguments))
+        return runs[-1]["history"]["generator_loss"].to_numpy()
+
+    loss, _ = stopping.probe(loss_of, n // min(500, n))
+    trend = stopping.find_trend(loss)
     return {
-        **{key: run[key] for key in ("algorithm", "name", "seed", "seconds")},
+        **{key: runs[-1][key] for key in ("algorithm", "name", "seed", "seconds")},
         "parameters": parameters,
         "loss": loss,
         "update": math.nan if trend is None else trend.slows,
@@ -50,16 +44,11 @@ def unstopped(parameters: dict, **arguments) -> dict:
 
 def numbers(run: dict) -> dict:
     """Take the raw numbers of a run: what was suggested, and the loss at a dozen updates."""
-    loss = smoothed(run["loss"])
+    loss = smoothed(pd.Series(run["loss"]))
     return {
         **{key: value for key, value in run.items() if key != "loss"},
         "loss": {str(i): float(f"{loss[i]:.6g}") for i in loss.index[:: max(1, len(loss) // 12)]},
     }
-
-
-def smoothed(loss: np.ndarray) -> pd.Series:
-    """Smooth a loss to be shown; the trend is read from one that is smoothed less."""
-    return pd.Series(loss).rolling(SMOOTHED, center=True, min_periods=1).mean()
 
 
 def cases(runs: list[dict]) -> dict[tuple[str, str], list[dict]]:
@@ -121,7 +110,7 @@ def draw_stopping(plan: Plan, runs: list[dict]) -> dict[str, Figure]:
     figure = Figure(figsize=(7, 1.5 * lines + 0.8), layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for ax, ((name, algorithm), (first, *_)) in zip(axes, sorted_out.items()):
-        ax.plot(smoothed(first["loss"]), color="tab:red", linewidth=1)
+        ax.plot(smoothed(pd.Series(first["loss"])), color="tab:red", linewidth=1)
         if not math.isnan(first["update"]):
             ax.axvline(first["update"], color="0.2", linestyle="--", linewidth=1)
         n = SETS[name].rows

@@ -135,19 +135,16 @@ def at_least(what: str, ours: Sequence[float], bound: float, published: str = ""
 
 
 def in_band(
-    what: str,
-    ours: Sequence[float],
-    band: tuple[float, float, float],
-    runs: int,
-    rounding: float = 0.00005,
+    what: str, ours: Sequence[float], band: tuple[float, float, float], runs: int
 ) -> Comparison:
     """Judge runs against the (min, median, max) of ``runs`` published ones.
 
     If ours are drawn as theirs are, all orders of the lot are equally likely, and so the chance of
     k of ours above all of theirs is that of k of ours in the first k places. The p-value is twice
-    that of the worse side. Nearer than ``rounding`` counts as inside.
+    that of the worse side. What is outside by less than rounding counts as inside.
     """
     low, middle, high = band
+    rounding = 0.00005
     ours = np.asarray(ours, float)
     median = float(np.median(ours))
 

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from alocc_mnist import split_at
-from common import studies
-from common.tables import frame
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
@@ -25,6 +22,12 @@ import gaal_alocc.cli
 from alocc.datasets import load_images
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import choose_tensorflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import studies
+from common.tables import frame
+from reproduction.alocc_digits import split_at
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_departures"
 TRAIN_SIZE = 2560  # images of the digit, 20 updates an epoch

@@ -14,15 +14,18 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from alocc_mnist import CHOOSING, LABELS
-from common import studies
-from common.tables import frame
 from sklearn.metrics import roc_auc_score
 
 import gaal_alocc.cli
 from alocc.datasets import load_images
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import choose_tensorflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from alocc_mnist import CHOOSING, LABELS
+from common import studies
+from common.tables import frame
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "alocc_scores"
 RUN = ["set", "seed", "class", "epochs", "images"]

@@ -17,19 +17,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from common import studies
-from common.tables import markdown
 from matplotlib.figure import Figure
-from ranking.tables import by_set, holm, ranks
-from reproduction.baselines import BASELINES
 
 import gaal_alocc.cli
 from gaal.datasets import PUBLISHED
 from gaal_alocc.files import write_aside
 from gaal_alocc.startup import choose_tensorflow
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import studies
+from common.tables import markdown
+from ranking.tables import by_set, holm, ranks
+from reproduction.baselines import BASELINES
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports" / "ensemble"
 KINDS = {"SO": None, "MO2": 2, "MO5": 5, "MO10": 10, "MO20": 20}
@@ -274,10 +274,11 @@ def cells(runs: Path, names: list[str], split: str, seeds: list[int], home: str 
     )
 
 
-def compared(cells: pd.DataFrame, ours: str = "GAALEnsemble") -> list[str]:
+def compared(cells: pd.DataFrame) -> list[str]:
     """Lay out means over the sets, ranks and spread, and Wilcoxon's test against ours (Holm)."""
     from scipy.stats import wilcoxon
 
+    ours = "GAALEnsemble"
     auc, precision = by_set(cells), by_set(cells, "average_precision")
     others = auc.columns.drop(ours)
     p = holm(np.array([wilcoxon(auc[ours], auc[other]).pvalue for other in others]))

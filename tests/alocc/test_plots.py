@@ -165,8 +165,11 @@ def test_map_must_fit_its_frame(images):
     plots.plot_anomaly_map(images[0], np.full((16, 12), np.nan))
 
 
-def test_the_papers_values_have_one_for_each_share():
-    assert all(len(values) == len(plots.PAPER_OUTLIER_SHARES) for values in plots.PAPER_F1.values())
+def test_the_papers_values_are_those_by_which_the_report_judges():
+    from reproduction.alocc_figure8 import PAPER_F1
+
+    np.testing.assert_allclose(PAPER_F1["percent"], 100 * np.array(plots.PAPER_OUTLIER_SHARES))
+    assert {name: tuple(PAPER_F1[name]) for name in plots.PAPER_F1} == plots.PAPER_F1
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])

@@ -113,10 +113,10 @@ def test_initial_weights_are_those_of_pytorch(points):
     assert w2.std() == pytest.approx((1 / 200) ** 0.5, rel=0.2)
     assert 0.9 / d**0.5 < abs(b1).max() <= 1 / d**0.5
     assert 0 < abs(b2[0]) <= 200**-0.5
-    kernel, bias, *_ = detector._build_generator(d, 500).get_weights()
+    kernel, bias, *_ = detector._build_generator(d).get_weights()
     np.testing.assert_array_equal(kernel, np.eye(d))
     assert 0.4 / d**0.5 < abs(bias).max() <= 1 / d**0.5
-    stacked = departed(MO, ["generator_biases"], k=3, random_state=0)._build_generator(d, 500)
+    stacked = departed(MO, ["generator_biases"], k=3, random_state=0)._build_generator(d)
     assert stacked.get_weights()[1].shape == (3, 1, d)
 
 

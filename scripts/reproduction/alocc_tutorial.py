@@ -276,6 +276,7 @@ def _draw_auc(results: list[dict], beside_reruns: bool) -> Figure:
         ax.set(title=label, ylabel="AUC", ylim=(-0.03, 1.03))
     panels[0].legend(loc="lower right")
     panels[-1].set_xlabel("epochs done")
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(f"AUC of digit {DIGIT} over the others, test images")
     return figure
 

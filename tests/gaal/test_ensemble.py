@@ -49,7 +49,9 @@ class Keep(keras.callbacks.Callback):
         self.weights.append(self.model.layers[-1].get_weights())
 
 
-@pytest.mark.parametrize("steps", ["auto", 1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "steps", ["auto", *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))]
+)
 @both
 def test_a_member_trains_as_the_published_detector_of_its_seed(detector, steps):
     detector = clone(detector).set_params(steps_per_execution=steps).fit(X)

@@ -145,6 +145,7 @@ def test_cells_are_seeded_as_their_rows_or_by_seeds_of_their_own(plain):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_costs_itself_alone_and_says_why(plain, tmp_path):
     some = lay_out(plain, ["slow", "wrong", "dies", "plain", "port"])
     table = runs.collect(tmp_path / "cells.csv", some, 1, 0.5, retry=False)
